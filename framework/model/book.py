@@ -1,0 +1,133 @@
+"""The order book of one market: bids on both sides, asks derived.
+
+A YES ask is the complement of a NO bid, so the exchange publishes bids only.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from framework.model.units import E2, E4, ONE_DOLLAR_E4, Side
+
+
+class BookState(StrEnum):
+    """Whether a book may be traded on."""
+
+    MISSING = "missing"
+    """No snapshot yet."""
+    VALID = "valid"
+    CROSSED = "crossed"
+    """The two best bids add up to a dollar or more; a later delta may heal it."""
+    INVALID = "invalid"
+    """A gap or an impossible level; only a snapshot heals it."""
+
+
+class _Bids:
+    """Sizes by price of one side, with the best price kept at hand."""
+
+    __slots__ = ("best", "levels")
+
+    def __init__(self) -> None:
+        self.levels: dict[E4, E2] = {}
+        self.best: E4 | None = None
+
+    def replace(self, levels: Mapping[E4, E2]) -> None:
+        self.levels = dict(levels)
+        self.best = max(self.levels, default=None)
+
+    def set(self, price: E4, size: E2) -> None:
+        if size:
+            self.levels[price] = size
+            if self.best is None or price > self.best:
+                self.best = price
+        elif self.levels.pop(price, None) is not None and price == self.best:
+            self.best = max(self.levels, default=None)
+
+
+class OrderBook:
+    """A book that is right, or says why it cannot be used."""
+
+    __slots__ = ("_no", "_sound", "_yes", "reason", "version")
+
+    def __init__(self) -> None:
+        self._yes = _Bids()
+        self._no = _Bids()
+        self._sound: bool | None = None
+        self.reason = "no snapshot yet"
+        """Why the book is not sound; empty when it is."""
+        self.version = 0
+        """Grows with every change, so that a view can tell it is out of date."""
+
+    @property
+    def state(self) -> BookState:
+        """Whether the book may be traded on."""
+        if self._sound is None:
+            return BookState.MISSING
+        if not self._sound:
+            return BookState.INVALID
+        return BookState.CROSSED if self.crossed else BookState.VALID
+
+    @property
+    def valid(self) -> bool:
+        """Whether decisions may be taken on this book."""
+        return bool(self._sound) and not self.crossed
+
+    @property
+    def crossed(self) -> bool:
+        """Whether somebody bids a dollar or more for a YES and a NO together."""
+        yes, no = self._yes.best, self._no.best
+        return yes is not None and no is not None and yes + no >= ONE_DOLLAR_E4
+
+    def replace(self, yes: Mapping[E4, E2], no: Mapping[E4, E2]) -> None:
+        """Take a snapshot: bids of both sides, each in its own side's prices."""
+        self.version += 1
+        for side, levels in ((Side.YES, yes), (Side.NO, no)):
+            for price, size in levels.items():
+                if not 0 < price < ONE_DOLLAR_E4 or size <= 0:
+                    self.invalidate(f"snapshot holds {size} at {price} on {side}")
+                    return
+        self._yes.replace(yes)
+        self._no.replace(no)
+        self._sound, self.reason = True, ""
+
+    def change(self, side: Side, price_e4: E4, change_e2: E2) -> None:
+        """Add a signed change to one level; deltas on an unsound book are ignored."""
+        if not self._sound:
+            return
+        self.version += 1
+        bids = self._yes if side is Side.YES else self._no
+        size = bids.levels.get(price_e4, 0) + change_e2
+        if size < 0 or not 0 < price_e4 < ONE_DOLLAR_E4:
+            self.invalidate(f"delta {change_e2} leaves {size} at {price_e4} on {side}")
+            return
+        bids.set(price_e4, size)
+
+    def invalidate(self, reason: str) -> None:
+        """Mark the book unusable until the next snapshot."""
+        self.version += 1
+        self._sound, self.reason = False, reason
+
+    def bid(self, side: Side) -> E4 | None:
+        """Return the best bid of a side, or None when nobody bids."""
+        return self._yes.best if side is Side.YES else self._no.best
+
+    def ask(self, side: Side) -> E4 | None:
+        """Return the best ask of a side, or None when nobody bids for the other one."""
+        other = self._no.best if side is Side.YES else self._yes.best
+        return None if other is None else ONE_DOLLAR_E4 - other
+
+    def size(self, side: Side, price_e4: E4) -> E2:
+        """Return how many contracts are bid for at a price."""
+        return (self._yes if side is Side.YES else self._no).levels.get(price_e4, 0)
+
+    def bids(self, side: Side, depth: int | None = None) -> list[tuple[E4, E2]]:
+        """Return (price, size) of a side's bids, the best first."""
+        levels = (self._yes if side is Side.YES else self._no).levels
+        return [(price, levels[price]) for price in sorted(levels, reverse=True)[:depth]]
+
+    def asks(self, side: Side, depth: int | None = None) -> list[tuple[E4, E2]]:
+        """Return (price, size) of a side's asks, the best first."""
+        return [(ONE_DOLLAR_E4 - price, size) for price, size in self.bids(side.opposite, depth)]
+
+    def touch(self) -> tuple[E4 | None, E4 | None]:
+        """Return the best YES bid and the best YES ask."""
+        return self._yes.best, self.ask(Side.YES)

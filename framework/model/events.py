@@ -1,0 +1,230 @@
+"""Facts, in the past tense: the only input of the engine.
+
+Every event carries `at_us`, the moment it reached us. An event never says what to do.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from framework.model.account import Account
+from framework.model.market import Market, Settlement
+from framework.model.observation import Observation
+from framework.model.orders import Fill
+from framework.model.units import E2, E4, Micros, Side, Ticker
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
+    """Something that happened at `at_us`."""
+
+    at_us: Micros
+
+
+class ClockTicked(Event, frozen=True, kw_only=True, tag=True):
+    """Time passed."""
+
+
+class MarketListed(Event, frozen=True, kw_only=True, tag=True):
+    """A market was seen for the first time."""
+
+    market: Market
+
+
+class MarketChanged(Event, frozen=True, kw_only=True, tag=True):
+    """A listed market's record differs from the last one."""
+
+    market: Market
+
+
+class MarketSettled(Event, frozen=True, kw_only=True, tag=True):
+    """A finalized market paid."""
+
+    settlement: Settlement
+
+
+class BookReplaced(Event, frozen=True, kw_only=True, tag=True):
+    """A whole book arrived: (price, size) of the bids, each in its own side's prices."""
+
+    ticker: Ticker
+    yes: tuple[tuple[E4, E2], ...]
+    no: tuple[tuple[E4, E2], ...]
+    exchange_us: Micros | None = None
+
+
+class BookChanged(Event, frozen=True, kw_only=True, tag=True):
+    """One level of a book changed by a signed size."""
+
+    ticker: Ticker
+    side: Side
+    price_e4: E4
+    change_e2: E2
+    exchange_us: Micros | None = None
+
+
+class BookInvalidated(Event, frozen=True, kw_only=True, tag=True):
+    """A book can't be trusted until the next snapshot."""
+
+    ticker: Ticker
+    reason: str
+
+
+class TradePrinted(Event, frozen=True, kw_only=True, tag=True):
+    """Somebody traded."""
+
+    ticker: Ticker
+    trade_id: str
+    yes_price_e4: E4
+    quantity_e2: E2
+    taker_side: Side | None
+    exchange_us: Micros | None = None
+
+
+class QuoteTicked(Event, frozen=True, kw_only=True, tag=True):
+    """The market's statistics changed; the touch itself is read from the book."""
+
+    ticker: Ticker
+    last_price_e4: E4 | None
+    volume_e2: E2 | None
+    open_interest_e2: E2 | None
+    exchange_us: Micros | None = None
+
+
+class OrderAccepted(Event, frozen=True, kw_only=True, tag=True):
+    """The exchange took an order, or reported its state."""
+
+    client_order_id: str
+    order_id: str
+    filled_e2: E2
+    remaining_e2: E2
+
+
+class OrderRejected(Event, frozen=True, kw_only=True, tag=True):
+    """The exchange refused an order, provably."""
+
+    client_order_id: str
+    code: str
+    message: str
+
+
+class OrderFilled(Event, frozen=True, kw_only=True, tag=True):
+    """One of our orders traded."""
+
+    fill: Fill
+
+
+class OrderCancelled(Event, frozen=True, kw_only=True, tag=True):
+    """An order left the book with a remainder."""
+
+    client_order_id: str
+    order_id: str | None
+    filled_e2: E2 | None
+    """All it traded in its life; None when the exchange did not say."""
+    reason: str
+
+
+class OrderUnknown(Event, frozen=True, kw_only=True, tag=True):
+    """A write got no readable answer."""
+
+    client_order_id: str
+    reason: str
+
+
+class CancelRefused(Event, frozen=True, kw_only=True, tag=True):
+    """The exchange did not cancel; the order's state is for a query to tell."""
+
+    client_order_id: str
+    code: str
+    message: str
+
+
+class IntentRefused(Event, frozen=True, kw_only=True, tag=True):
+    """The ledger's gate refused to commit an intent; nothing was sent."""
+
+    client_order_id: str
+    reason: str
+
+
+class AccountReported(Event, frozen=True, kw_only=True, tag=True):
+    """The exchange's view of the account arrived."""
+
+    account: Account
+    recovery: bool = False
+    """True at start: what it says that the ledger did not know is adopted."""
+
+
+class StreamLost(Event, frozen=True, kw_only=True, tag=True):
+    """The connection dropped: every book is stale and fills may be missed."""
+
+    reason: str
+
+
+class StreamRestored(Event, frozen=True, kw_only=True, tag=True):
+    """The connection is back and subscribed."""
+
+
+class TradingHalted(Event, frozen=True, kw_only=True, tag=True):
+    """Someone or something stopped new risk; exits and cancels go on."""
+
+    reason: str
+
+
+class TradingResumed(Event, frozen=True, kw_only=True, tag=True):
+    """A person released the halt."""
+
+
+class RunStopping(Event, frozen=True, kw_only=True, tag=True):
+    """The run ends: entries are cancelled, nothing new is sent."""
+
+    reason: str
+
+
+class ObservationArrived(Event, frozen=True, kw_only=True, tag=True):
+    """Data from outside the exchange became known."""
+
+    observation: Observation
+
+
+class PluginOverran(Event, frozen=True, kw_only=True, tag=True):
+    """A plugin used more time than it may."""
+
+    plugin: str
+    hook: str
+    took_us: Micros
+    limit_us: Micros
+
+
+class PluginQuarantined(Event, frozen=True, kw_only=True, tag=True):
+    """A plugin is not asked any more."""
+
+    plugin: str
+    reason: str
+
+
+AnyEvent: TypeAlias = (
+    ClockTicked
+    | MarketListed
+    | MarketChanged
+    | MarketSettled
+    | BookReplaced
+    | BookChanged
+    | BookInvalidated
+    | TradePrinted
+    | QuoteTicked
+    | OrderAccepted
+    | OrderRejected
+    | OrderFilled
+    | OrderCancelled
+    | OrderUnknown
+    | CancelRefused
+    | IntentRefused
+    | AccountReported
+    | StreamLost
+    | StreamRestored
+    | TradingHalted
+    | TradingResumed
+    | RunStopping
+    | ObservationArrived
+    | PluginOverran
+    | PluginQuarantined
+)
+"""The closed set of events; a journal decodes into it."""

@@ -1,0 +1,207 @@
+"""Positions, cash and profit, built from fills and settlements only.
+
+One signed net position per market: a YES and a NO of one market pay a dollar together, so
+buying the other side closes pairs. Fees are realized losses the moment they are charged, so
+cash + cost of open positions - realized P&L never changes, whatever the order of fills.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from framework.model.market import Settlement, moment
+from framework.model.orders import Fill
+from framework.model.units import (
+    E2,
+    E4,
+    E6,
+    ONE_DOLLAR_E4,
+    Micros,
+    Side,
+    Ticker,
+    complement,
+    money_of,
+    price_of,
+    quantity_of,
+)
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """What is held of one market; `cost_e6` is what the open contracts were bought for."""
+
+    ticker: Ticker
+    side: Side
+    quantity_e2: E2
+    cost_e6: E6
+    strategy: str | None
+    """Who opened it; None for a position this program never ordered."""
+    opened_us: Micros
+
+    @property
+    def quantity(self) -> Decimal:
+        """Contracts held."""
+        return quantity_of(self.quantity_e2)
+
+    @property
+    def cost(self) -> Decimal:
+        """Dollars paid for them, without fees: the most they can lose."""
+        return money_of(self.cost_e6)
+
+    @property
+    def entry_price(self) -> Decimal:
+        """Average price paid, in dollars, rounded to 1/10,000."""
+        return price_of(-(-self.cost_e6 // self.quantity_e2))
+
+    @property
+    def opened_at(self) -> datetime:
+        """When the position was opened."""
+        return moment(self.opened_us)
+
+    def value_e6(self, bid_e4: E4 | None) -> E6 | None:
+        """Return what selling at the bid would bring, or None without a bid."""
+        return None if bid_e4 is None else bid_e4 * self.quantity_e2
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """What has been done in one market; recovery rebuilds it from the ledger."""
+
+    entries: int = 0
+    last_entry_us: Micros | None = None
+    last_exit_us: Micros | None = None
+
+
+_NOTHING = Activity()
+
+
+class Portfolio:
+    """Cash, positions and P&L; `apply` and `settle` are its only doors."""
+
+    def __init__(self, cash_e6: E6 = 0) -> None:
+        self.cash_e6 = cash_e6
+        self.realized_e6: E6 = 0
+        self.fees_e6: E6 = 0
+        self.external_e6: E6 = 0
+        """Cash that no fill or settlement explains: deposits, interest, transfers."""
+        self._positions: dict[Ticker, Position] = {}
+        self._activity: dict[Ticker, Activity] = {}
+        self._trades: set[str] = set()
+        self._settled: set[Ticker] = set()
+
+    @property
+    def positions(self) -> Mapping[Ticker, Position]:
+        """Open positions by market; never one of zero."""
+        return self._positions
+
+    @property
+    def cost_e6(self) -> E6:
+        """What all open contracts were bought for."""
+        return sum(position.cost_e6 for position in self._positions.values())
+
+    def __iter__(self) -> Iterator[Position]:
+        return iter(self._positions.values())
+
+    def position(self, ticker: Ticker) -> Position | None:
+        """Return the position in a market, or None when flat."""
+        return self._positions.get(ticker)
+
+    def activity(self, ticker: Ticker) -> Activity:
+        """Return entries and the times of the last entry and exit in a market."""
+        return self._activity.get(ticker, _NOTHING)
+
+    def knows(self, trade_id: str) -> bool:
+        """Return whether this trade has been booked."""
+        return trade_id in self._trades
+
+    def apply(self, fill: Fill, strategy: str | None = None) -> E6 | None:
+        """Book a fill once, in any order, on any order state.
+
+        Args:
+            fill: The execution.
+            strategy: Who owns the position if this fill opens one.
+
+        Returns:
+            The P&L it realized, net of its fee; None when the trade was booked before.
+        """
+        if fill.trade_id in self._trades:
+            return None
+        self._trades.add(fill.trade_id)
+        held = self._positions.get(fill.ticker)
+        self.cash_e6 -= fill.price_e4 * fill.quantity_e2 + fill.fee_e6
+        self.fees_e6 += fill.fee_e6
+        realized = -fill.fee_e6
+        opened = fill.quantity_e2
+        if held is not None and held.side is not fill.side:
+            closed = min(held.quantity_e2, fill.quantity_e2)
+            opened -= closed
+            realized += self._close(held, closed, complement(fill.price_e4), fill.at_us)
+            self.cash_e6 += closed * ONE_DOLLAR_E4  # each pair of YES and NO frees a dollar
+        if opened:
+            self._open(fill, opened, strategy)
+        self.realized_e6 += realized
+        return realized
+
+    def _open(self, fill: Fill, opened_e2: E2, strategy: str | None) -> None:
+        held = self._positions.get(fill.ticker)
+        cost = fill.price_e4 * opened_e2
+        self._positions[fill.ticker] = Position(
+            ticker=fill.ticker,
+            side=fill.side,
+            quantity_e2=opened_e2 + (held.quantity_e2 if held else 0),
+            cost_e6=cost + (held.cost_e6 if held else 0),
+            strategy=held.strategy if held else strategy,
+            opened_us=held.opened_us if held else fill.at_us,
+        )
+        seen = self.activity(fill.ticker)
+        self._activity[fill.ticker] = msgspec.structs.replace(
+            seen, entries=seen.entries + (held is None), last_entry_us=fill.at_us
+        )
+
+    def _close(self, held: Position, closed_e2: E2, price_e4: E4, at_us: Micros) -> E6:
+        """Take `closed_e2` contracts off a position and return what that realized."""
+        cost = held.cost_e6 * closed_e2 // held.quantity_e2
+        left = held.quantity_e2 - closed_e2
+        if left:
+            self._positions[held.ticker] = msgspec.structs.replace(
+                held, quantity_e2=left, cost_e6=held.cost_e6 - cost
+            )
+        else:
+            del self._positions[held.ticker]
+        self._activity[held.ticker] = msgspec.structs.replace(
+            self.activity(held.ticker), last_exit_us=at_us
+        )
+        return price_e4 * closed_e2 - cost
+
+    def settle(self, settlement: Settlement) -> E6 | None:
+        """Book a finalized market's payment once.
+
+        Returns:
+            The P&L it realized, net of its fee; None when flat there or settled before.
+        """
+        held = self._positions.get(settlement.ticker)
+        if held is None or settlement.ticker in self._settled:
+            return None
+        self._settled.add(settlement.ticker)
+        pays = settlement.yes_pays_e4
+        price = pays if held.side is Side.YES else complement(pays)
+        realized = self._close(held, held.quantity_e2, price, settlement.at_us) - settlement.fee_e6
+        self.cash_e6 += price * held.quantity_e2 - settlement.fee_e6
+        self.fees_e6 += settlement.fee_e6
+        self.realized_e6 += realized
+        return realized
+
+    def book_external(self, change_e6: E6) -> None:
+        """Book cash that no fill explains."""
+        self.cash_e6 += change_e6
+        self.external_e6 += change_e6
+
+    def unrealized_e6(self, bids: Mapping[Ticker, E4 | None]) -> E6 | None:
+        """Return the P&L of selling everything at the bids, or None if one is missing."""
+        total = 0
+        for position in self._positions.values():
+            value = position.value_e6(bids.get(position.ticker))
+            if value is None:
+                return None
+            total += value - position.cost_e6
+        return total

@@ -1,0 +1,41 @@
+"""What the engine made of one event: the unit of audit, replay and display."""
+
+from enum import StrEnum
+
+import msgspec
+
+from framework.model.commands import AnyCommand
+from framework.model.events import AnyEvent
+from framework.model.units import Ticker
+
+
+class Stage(StrEnum):
+    """A step of the decision line."""
+
+    FILTER = "filter"
+    SIGNAL = "signal"
+    SIZE = "size"
+    RISK = "risk"
+    EXIT = "exit"
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strategy's line decided on a market at one stage; recorded when it changes.
+
+    A `code` of None is a pass.
+    """
+
+    strategy: str
+    ticker: Ticker
+    stage: Stage
+    plugin: str | None
+    code: str | None
+    message: str = ""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One event, with the changed verdicts and the commands it led to."""
+
+    event: AnyEvent
+    verdicts: tuple[Verdict, ...] = ()
+    commands: tuple[AnyCommand, ...] = ()

@@ -1,0 +1,83 @@
+"""Opinions and refusals: what plugins answer with."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+from framework.model.orders import Urgency
+from framework.model.units import Side, to_e2, to_e4
+
+
+@dataclass(frozen=True, slots=True)
+class EntrySignal:
+    """A wish to buy `side` at `limit` dollars or better.
+
+    Attributes:
+        side: The outcome to buy.
+        limit: The worst price to pay, in dollars, on the market's grid.
+        reason: Why, in words; shown wherever the order is.
+        good_for: How long the entry may rest; None leaves it to the strategy's setting.
+        make: Rest at the limit and never take: the order is sent post-only.
+        break_even: The probability at which the trade earns nothing after fees, if known.
+    """
+
+    side: Side
+    limit: Decimal
+    reason: str
+    good_for: timedelta | None = None
+    make: bool = False
+    break_even: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.side, Side):
+            raise TypeError(f"side must be a Side (was {self.side!r})")
+        if not 0 < to_e4(self.limit) < 10_000:
+            raise ValueError(f"limit must be above 0 and below 1 dollar (was {self.limit})")
+        if not self.reason:
+            raise ValueError("a signal carries its reason")
+
+
+@dataclass(frozen=True, slots=True)
+class ExitSignal:
+    """A wish to leave a position.
+
+    Attributes:
+        limit: The lowest price to sell the held side at, in dollars.
+        reason: Why, in words.
+        urgency: A more urgent exit replaces the working one.
+        quantity: Contracts to leave with; None is the whole position.
+        immediate: Take what the book gives now and cancel the rest; False rests at the limit.
+    """
+
+    limit: Decimal
+    reason: str
+    urgency: Urgency
+    quantity: Decimal | None = None
+    immediate: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.urgency, Urgency):
+            raise TypeError(f"urgency must be an Urgency (was {self.urgency!r})")
+        if not 0 < to_e4(self.limit) < 10_000:
+            raise ValueError(f"limit must be above 0 and below 1 dollar (was {self.limit})")
+        if self.quantity is not None and to_e2(self.quantity) <= 0:
+            raise ValueError(f"quantity must be positive (was {self.quantity})")
+        if not self.reason:
+            raise ValueError("a signal carries its reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A refusal of ours before anything is sent.
+
+    Attributes:
+        code: A stable word for counting, such as `spread`.
+        message: The numbers, such as "spread 0.05 of mid 0.50 is above 0.02".
+    """
+
+    code: str
+    message: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.code, str) or not isinstance(self.message, str) or not self.code:
+            raise TypeError("a rejection has a code and a message")

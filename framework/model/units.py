@@ -1,0 +1,165 @@
+"""Exact prices, quantities and money.
+
+Inside, a price is an integer of 1/10,000 dollar (`_e4`), a quantity an integer of 1/100
+contract (`_e2`), money an integer of 1/1,000,000 dollar (`_e6`), so that price times quantity
+is money without rounding.
+Outside (snapshots, signals, settings, reports) the same values are `Decimal` dollars and
+contracts. A float is refused everywhere: `0.1 + 0.2` is not a price.
+
+This module knows no market: whether a price stands on a grid is `framework.model.market`'s.
+"""
+
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any, Final, TypeAlias
+
+from pydantic import BeforeValidator
+
+E2: TypeAlias = int
+E4: TypeAlias = int
+E6: TypeAlias = int
+Micros: TypeAlias = int
+"""Microseconds since 1970-01-01 UTC; fields that hold one end in `_us`."""
+Ticker: TypeAlias = str
+
+ONE_DOLLAR_E4: Final = 10_000
+ONE_CONTRACT_E2: Final = 100
+ONE_DOLLAR_E6: Final = 1_000_000
+
+
+class Side(StrEnum):
+    """The outcome a contract pays on."""
+
+    YES = "yes"
+    NO = "no"
+
+    @property
+    def opposite(self) -> "Side":
+        """The other outcome."""
+        return Side.NO if self is Side.YES else Side.YES
+
+
+def complement(price_e4: E4) -> E4:
+    """Return the price of the other outcome: a YES and a NO together pay one dollar."""
+    return ONE_DOLLAR_E4 - price_e4
+
+
+def exact(value: object) -> Decimal:
+    """Return a finite Decimal of an int, a Decimal or a decimal string.
+
+    Raises:
+        ValueError: `value` is a float, a bool, not a number, or not finite.
+    """
+    if isinstance(value, bool | float) or not isinstance(value, int | str | Decimal):
+        raise ValueError(f"must be an exact decimal, not {type(value).__name__} {value!r}")  # noqa: TRY004 - pydantic reports ValueError as a setting's fault
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError(f"must be a decimal number (was {value!r})") from None
+    if not number.is_finite():
+        raise ValueError(f"must be finite (was {value!r})")
+    return number
+
+
+def _scaled(value: object, scale: int, unit: str) -> int:
+    scaled = exact(value) * scale
+    whole = int(scaled)
+    if whole != scaled:
+        raise ValueError(f"must be a multiple of {unit} (was {value})")
+    return whole
+
+
+def to_e4(price: object) -> E4:
+    """Return a price in 1/10,000 dollar.
+
+    Raises:
+        ValueError: `price` is not exact, or finer than 1/10,000 dollar.
+    """
+    return _scaled(price, ONE_DOLLAR_E4, "0.0001 dollar")
+
+
+def to_e2(quantity: object) -> E2:
+    """Return a quantity in 1/100 contract.
+
+    Raises:
+        ValueError: `quantity` is not exact, or finer than 1/100 contract.
+    """
+    return _scaled(quantity, ONE_CONTRACT_E2, "0.01 contract")
+
+
+def to_e6(money: object) -> E6:
+    """Return an amount of money in 1/1,000,000 dollar.
+
+    Raises:
+        ValueError: `money` is not exact, or finer than 1/1,000,000 dollar.
+    """
+    return _scaled(money, ONE_DOLLAR_E6, "0.000001 dollar")
+
+
+def _shown(units: int, digits: int, at_least: int) -> Decimal:
+    number = Decimal(units).scaleb(-digits)
+    shortest = number.normalize()
+    exponent = shortest.as_tuple().exponent
+    if isinstance(exponent, int) and exponent > -at_least:
+        return number.quantize(Decimal(1).scaleb(-at_least))
+    return shortest
+
+
+_PRICES: Final = tuple(_shown(e4, 4, 2) for e4 in range(ONE_DOLLAR_E4 + 1))
+
+
+def price_of(price_e4: E4) -> Decimal:
+    """Return a price in dollars; the 10,001 possible values are interned."""
+    if 0 <= price_e4 <= ONE_DOLLAR_E4:
+        return _PRICES[price_e4]
+    return _shown(price_e4, 4, 2)
+
+
+@lru_cache(maxsize=65_536)
+def quantity_of(quantity_e2: E2) -> Decimal:
+    """Return a quantity in contracts."""
+    return _shown(quantity_e2, 2, 0)
+
+
+@lru_cache(maxsize=65_536)
+def money_of(money_e6: E6) -> Decimal:
+    """Return money in dollars, with at least the cents."""
+    return _shown(money_e6, 6, 2)
+
+
+def cost_e6(price_e4: E4, quantity_e2: E2) -> E6:
+    """Return what `quantity` contracts cost at `price`, exactly."""
+    return price_e4 * quantity_e2
+
+
+def _valid_price(value: Any) -> Decimal:
+    price = price_of(to_e4(value))
+    if not 0 <= price <= 1:
+        raise ValueError(f"must be between 0 and 1 dollar (was {value})")
+    return price
+
+
+def _valid_quantity(value: Any) -> Decimal:
+    quantity = quantity_of(to_e2(value))
+    if quantity < 0:
+        raise ValueError(f"must not be negative (was {value})")
+    return quantity
+
+
+def _valid_money(value: Any) -> Decimal:
+    return money_of(to_e6(value))
+
+
+def _valid_ratio(value: Any) -> Decimal:
+    return exact(value)
+
+
+Price = Annotated[Decimal, BeforeValidator(_valid_price)]
+"""A price in dollars between 0 and 1, exact to 1/10,000; as a setting it refuses floats."""
+Quantity = Annotated[Decimal, BeforeValidator(_valid_quantity)]
+"""A number of contracts, exact to 1/100; as a setting it refuses floats."""
+Money = Annotated[Decimal, BeforeValidator(_valid_money)]
+"""An amount in dollars, exact to 1/1,000,000; as a setting it refuses floats."""
+Ratio = Annotated[Decimal, BeforeValidator(_valid_ratio)]
+"""A plain exact number, such as a spread over a mid; as a setting it refuses floats."""

@@ -1,0 +1,327 @@
+"""What a decision hook is shown: read-only views in dollars and contracts.
+
+A view can't be changed, and one kept past its hook refuses to show a ladder that has moved on:
+remembering is fine, looking ahead is not possible.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple, NoReturn, Protocol
+
+from framework.model.book import OrderBook
+from framework.model.market import Market, moment
+from framework.model.portfolio import Activity, Portfolio, Position
+from framework.model.units import (
+    E2,
+    E4,
+    E6,
+    Micros,
+    Side,
+    Ticker,
+    money_of,
+    price_of,
+    quantity_of,
+)
+
+
+class Level(NamedTuple):
+    """One price of a ladder."""
+
+    price: Decimal
+    size: Decimal
+
+
+class Touch(NamedTuple):
+    """The best YES prices of a market; None where a side is empty or the book unusable."""
+
+    bid: Decimal | None
+    ask: Decimal | None
+
+
+class Trade(NamedTuple):
+    """A public trade, newest first in a snapshot; `price` is the YES price."""
+
+    price: Decimal
+    quantity: Decimal
+    taker_side: Side | None
+    at: datetime
+
+
+class _Frozen:
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__}.{name} can't be changed: hooks only look")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{type(self).__name__}.{name} can't be deleted: hooks only look")
+
+
+def _decimal(price_e4: E4 | None) -> Decimal | None:
+    return None if price_e4 is None else price_of(price_e4)
+
+
+class BookSide(_Frozen):
+    """The book seen by somebody who would buy or sell one outcome."""
+
+    __slots__ = ("_book", "_version", "ask_e4", "bid_e4", "side")
+
+    side: Side
+    bid_e4: E4 | None
+    ask_e4: E4 | None
+    _book: OrderBook
+    _version: int
+
+    def __init__(self, book: OrderBook, side: Side) -> None:
+        put = object.__setattr__
+        put(self, "side", side)
+        put(self, "bid_e4", book.bid(side))
+        put(self, "ask_e4", book.ask(side))
+        put(self, "_book", book)
+        put(self, "_version", book.version)
+
+    @property
+    def bid(self) -> Decimal | None:
+        """Best bid in dollars, or None."""
+        return _decimal(self.bid_e4)
+
+    @property
+    def ask(self) -> Decimal | None:
+        """Best ask in dollars, or None."""
+        return _decimal(self.ask_e4)
+
+    @property
+    def mid(self) -> Decimal | None:
+        """Half way between bid and ask, or None when one is missing."""
+        if self.bid_e4 is None or self.ask_e4 is None:
+            return None
+        return (price_of(self.bid_e4) + price_of(self.ask_e4)) / 2
+
+    @property
+    def spread(self) -> Decimal | None:
+        """Ask less bid in dollars, or None when one is missing."""
+        if self.bid_e4 is None or self.ask_e4 is None:
+            return None
+        return price_of(self.ask_e4 - self.bid_e4)
+
+    def bids(self, depth: int | None = None) -> tuple[Level, ...]:
+        """Return the bids, the best first.
+
+        Raises:
+            RuntimeError: the book has moved on since this snapshot was taken.
+        """
+        return self._ladder(self._current().bids(self.side, depth))
+
+    def asks(self, depth: int | None = None) -> tuple[Level, ...]:
+        """Return the asks, the best first.
+
+        Raises:
+            RuntimeError: the book has moved on since this snapshot was taken.
+        """
+        return self._ladder(self._current().asks(self.side, depth))
+
+    def bid_size(self) -> Decimal:
+        """Return the contracts bid for at the best bid; zero without one."""
+        if self.bid_e4 is None:
+            return Decimal(0)
+        return quantity_of(self._current().size(self.side, self.bid_e4))
+
+    def ask_size_within(self, limit: Decimal) -> Decimal:
+        """Return the contracts offered at `limit` dollars or better."""
+        return sum((level.size for level in self.asks() if level.price <= limit), Decimal(0))
+
+    def bid_size_within(self, limit: Decimal) -> Decimal:
+        """Return the contracts bid for at `limit` dollars or better."""
+        return sum((level.size for level in self.bids() if level.price >= limit), Decimal(0))
+
+    def _current(self) -> OrderBook:
+        if self._book.version != self._version:
+            raise RuntimeError("this snapshot is old: its ladder has moved on; keep the values")
+        return self._book
+
+    @staticmethod
+    def _ladder(levels: list[tuple[E4, E2]]) -> tuple[Level, ...]:
+        return tuple(Level(price_of(price), quantity_of(size)) for price, size in levels)
+
+
+class Snapshot(_Frozen):
+    """One market at one moment, as a decision hook sees it."""
+
+    __slots__ = ("_book", "at_us", "lag_us", "market", "observations", "siblings", "trades")
+
+    market: Market
+    at_us: Micros
+    lag_us: Micros | None
+    trades: tuple[Trade, ...]
+    siblings: Mapping[Ticker, Touch]
+    observations: Mapping[str, Decimal]
+
+    def __init__(
+        self,
+        market: Market,
+        book: OrderBook,
+        at_us: Micros,
+        *,
+        lag_us: Micros | None = None,
+        trades: tuple[Trade, ...] = (),
+        siblings: Mapping[Ticker, Touch] | None = None,
+        observations: Mapping[str, Decimal] | None = None,
+    ) -> None:
+        """Take the present state of a market.
+
+        Args:
+            market: The record with its newest statistics.
+            book: The live book.
+            at_us: The moment of the event in hand.
+            lag_us: How old the newest book message was when it arrived.
+            trades: The last public trades, newest first.
+            siblings: The touch of the other markets of the event.
+            observations: Outside data by key, the newest of each.
+        """
+        put = object.__setattr__
+        put(self, "market", market)
+        put(self, "_book", book)
+        put(self, "at_us", at_us)
+        put(self, "lag_us", lag_us)
+        put(self, "trades", trades)
+        put(self, "siblings", siblings or {})
+        put(self, "observations", observations or {})
+
+    @property
+    def ticker(self) -> Ticker:
+        """The market's ticker."""
+        return self.market.ticker
+
+    @property
+    def now(self) -> datetime:
+        """The moment of the event in hand, UTC."""
+        return moment(self.at_us)
+
+    @property
+    def yes(self) -> BookSide:
+        """The book of the YES contract."""
+        return BookSide(self._book, Side.YES)
+
+    @property
+    def no(self) -> BookSide:
+        """The book of the NO contract."""
+        return BookSide(self._book, Side.NO)
+
+    def side(self, side: Side) -> BookSide:
+        """Return the book of one outcome."""
+        return BookSide(self._book, side)
+
+    @property
+    def book_is_valid(self) -> bool:
+        """Whether the book may be traded on; entries are only asked for when it may."""
+        return self._book.valid
+
+    @property
+    def volume(self) -> Decimal | None:
+        """Contracts traded so far; None when unknown."""
+        return self.market.volume
+
+    @property
+    def time_to_close(self) -> timedelta:
+        """How long trading is due to go on; `timedelta.max` when no close is known."""
+        close = self.market.close_us
+        return timedelta.max if close is None else timedelta(microseconds=close - self.at_us)
+
+
+class Exposure(Protocol):
+    """Worst-case sums over positions and every order that may still trade."""
+
+    def in_market_e6(self, ticker: Ticker) -> E6:
+        """Return the most this market can lose."""
+
+    def in_event_e6(self, event_ticker: Ticker) -> E6:
+        """Return the most an event's markets can lose together."""
+
+    def total_e6(self) -> E6:
+        """Return the most everything can lose."""
+
+    def reserved_e6(self, shard: int) -> E6:
+        """Return the cash that orders not yet filled may still take on a shard."""
+
+    def open_orders(self) -> int:
+        """Return how many orders are pending, open or unknown."""
+
+    def orders_since(self, at_us: Micros) -> int:
+        """Return how many orders were sent since a moment."""
+
+    def pnl_of_day_e6(self) -> E6:
+        """Return realized plus unrealized P&L since midnight UTC."""
+
+    def cash_e6(self, shard: int) -> E6:
+        """Return the cash of a shard."""
+
+
+class PortfolioView(_Frozen):
+    """Money and positions, as a decision hook sees them."""
+
+    __slots__ = ("_exposure", "_portfolio", "at_us")
+
+    at_us: Micros
+    _portfolio: Portfolio
+    _exposure: Exposure
+
+    def __init__(self, portfolio: Portfolio, exposure: Exposure, at_us: Micros) -> None:
+        object.__setattr__(self, "_portfolio", portfolio)
+        object.__setattr__(self, "_exposure", exposure)
+        object.__setattr__(self, "at_us", at_us)
+
+    @property
+    def cash(self) -> Decimal:
+        """Cash over all shards, in dollars."""
+        return money_of(self._portfolio.cash_e6)
+
+    @property
+    def realized(self) -> Decimal:
+        """Realized P&L net of fees, in dollars."""
+        return money_of(self._portfolio.realized_e6)
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """Every open position."""
+        return tuple(self._portfolio)
+
+    def position(self, ticker: Ticker) -> Position | None:
+        """Return the position in a market, or None."""
+        return self._portfolio.position(ticker)
+
+    def activity(self, ticker: Ticker) -> Activity:
+        """Return entries and the times of the last entry and exit in a market."""
+        return self._portfolio.activity(ticker)
+
+    def since_exit(self, ticker: Ticker) -> timedelta | None:
+        """Return how long ago a market was last left, or None if never."""
+        left = self.activity(ticker).last_exit_us
+        return None if left is None else timedelta(microseconds=self.at_us - left)
+
+    def buying_power(self, shard: int = 0) -> Decimal:
+        """Return a shard's cash less what its unfilled orders may still take, in dollars."""
+        return money_of(self._exposure.cash_e6(shard) - self._exposure.reserved_e6(shard))
+
+    def exposure(self, ticker: Ticker | None = None) -> Decimal:
+        """Return the most one market, or everything, can lose, in dollars."""
+        worst = self._exposure
+        return money_of(worst.total_e6() if ticker is None else worst.in_market_e6(ticker))
+
+    def event_exposure(self, event_ticker: Ticker) -> Decimal:
+        """Return the most an event's markets can lose together, in dollars."""
+        return money_of(self._exposure.in_event_e6(event_ticker))
+
+    @property
+    def open_orders(self) -> int:
+        """How many orders are pending, open or unknown."""
+        return self._exposure.open_orders()
+
+    def orders_within(self, span: timedelta) -> int:
+        """Return how many orders were sent in the last `span`."""
+        return self._exposure.orders_since(self.at_us - span // timedelta(microseconds=1))
+
+    @property
+    def pnl_of_day(self) -> Decimal:
+        """Realized plus unrealized P&L since midnight UTC, in dollars."""
+        return money_of(self._exposure.pnl_of_day_e6())
