@@ -79,5 +79,5 @@ class Rejection:
     message: str
 
     def __post_init__(self) -> None:
-        if not isinstance(self.code, str) or not isinstance(self.message, str) or not self.code:
-            raise TypeError("a rejection has a code and a message")
+        if not self.code:
+            raise ValueError("a rejection carries its code")

@@ -153,6 +153,7 @@ class Snapshot(_Frozen):
     market: Market
     at_us: Micros
     lag_us: Micros | None
+    _book: OrderBook
     trades: tuple[Trade, ...]
     siblings: Mapping[Ticker, Touch]
     observations: Mapping[str, Decimal]
