@@ -5,7 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from framework.model.market import Settlement
-from framework.model.orders import Fill
+from framework.model.orders import Fill, Order, OrderState
 from framework.model.units import E2, E4, E6, Micros, Side, Ticker
 
 
@@ -95,3 +95,20 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     positions: Positions
     settlements: Settlements
     balances: Balances
+
+
+class OwnedFill(msgspec.Struct, frozen=True, kw_only=True):
+    """A fill with the strategy whose order it was; None for one this program never sent."""
+
+    fill: Fill
+    strategy: str | None
+
+
+class LedgerOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order of an earlier run that the ledger does not know the end of."""
+
+    order: Order
+    state: OrderState
+    order_id: str | None
+    filled_e2: E2
+    sent_us: Micros

@@ -7,17 +7,27 @@ from typing import TypeAlias
 
 import msgspec
 
-from framework.model.account import Account
+from framework.model.account import Account, LedgerOrder, OwnedFill
 from framework.model.market import Market, Settlement
 from framework.model.observation import Observation
 from framework.model.orders import Fill
-from framework.model.units import E2, E4, Micros, Side, Ticker
+from framework.model.units import E2, E4, E6, Micros, Side, Ticker
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Something that happened at `at_us`."""
 
     at_us: Micros
+
+
+class LedgerRead(Event, frozen=True, kw_only=True, tag=True):
+    """What earlier runs left in the ledger: the first event of every run."""
+
+    opening_cash_e6: E6
+    fills: tuple[OwnedFill, ...] = ()
+    settlements: tuple[Settlement, ...] = ()
+    orders: tuple[LedgerOrder, ...] = ()
+    halted: str | None = None
 
 
 class ClockTicked(Event, frozen=True, kw_only=True, tag=True):
@@ -129,6 +139,13 @@ class OrderUnknown(Event, frozen=True, kw_only=True, tag=True):
     reason: str
 
 
+class OrderAbsent(Event, frozen=True, kw_only=True, tag=True):
+    """A healthy, complete read of the exchange's state at `as_of_us` does not know an order."""
+
+    client_order_id: str
+    as_of_us: Micros
+
+
 class CancelRefused(Event, frozen=True, kw_only=True, tag=True):
     """The exchange did not cancel; the order's state is for a query to tell."""
 
@@ -201,7 +218,8 @@ class PluginQuarantined(Event, frozen=True, kw_only=True, tag=True):
 
 
 AnyEvent: TypeAlias = (
-    ClockTicked
+    LedgerRead
+    | ClockTicked
     | MarketListed
     | MarketChanged
     | MarketSettled
@@ -215,6 +233,7 @@ AnyEvent: TypeAlias = (
     | OrderFilled
     | OrderCancelled
     | OrderUnknown
+    | OrderAbsent
     | CancelRefused
     | IntentRefused
     | AccountReported
