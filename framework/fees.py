@@ -149,14 +149,17 @@ def break_even(
     quantity: Decimal,
     fee_type: str = "quadratic",
     multiplier: Decimal = Decimal(1),
+    *,
+    is_taker: bool = True,
 ) -> Decimal:
-    """Return the probability at which a taker buy held to settlement earns nothing.
+    """Return the probability at which a buy held to settlement earns nothing.
 
     Args:
         price: The price of the side bought, in dollars.
         quantity: Contracts, filled at once.
         fee_type: The series' fee type.
         multiplier: The series' fee multiplier.
+        is_taker: Whether the buy takes what is offered, or rested and was taken.
 
     Returns:
         Cost plus fee per contract, rounded up to 1/10,000; above 1 it can never earn.
@@ -167,5 +170,5 @@ def break_even(
     price_e4, quantity_e2 = to_e4(price), to_e2(quantity)
     if quantity_e2 <= 0:
         raise ValueError(f"quantity must be positive (was {quantity})")
-    charge = OrderFees(fee_type, multiplier).charge(price_e4, quantity_e2, is_taker=True)
+    charge = OrderFees(fee_type, multiplier).charge(price_e4, quantity_e2, is_taker=is_taker)
     return price_of(-(-(price_e4 * quantity_e2 + charge.net_e6) // quantity_e2))

@@ -148,6 +148,13 @@ def test_break_even_is_cost_plus_fee_rounded_up(price, quantity, expected):
     assert break_even(Decimal(price), Decimal(quantity)) == Decimal(expected)
 
 
+def test_break_even_of_a_maker_counts_the_makers_fee():
+    makers = break_even(Decimal("0.90"), Decimal(100), "quadratic_with_maker_fees", is_taker=False)
+
+    assert break_even(Decimal("0.90"), Decimal(100), is_taker=False) == Decimal("0.90")
+    assert makers == Decimal("0.9016")
+
+
 def test_break_even_refuses_an_empty_order():
     with pytest.raises(ValueError, match="must be positive"):
         break_even(Decimal("0.9"), Decimal(0))
