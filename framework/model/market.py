@@ -1,6 +1,6 @@
 """What is traded: series, event groups, markets and their price grids."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Final
@@ -20,10 +20,22 @@ from framework.model.units import (
     quantity_of,
 )
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
 
 def moment(at_us: Micros) -> datetime:
     """Return an aware UTC datetime."""
     return datetime.fromtimestamp(at_us / 1_000_000, UTC)
+
+
+def micros(at: datetime) -> Micros:
+    """Return an aware datetime in microseconds: the inverse of `moment`, exactly.
+
+    Raises:
+        TypeError: `at` has no time zone.
+    """
+    return (at - _EPOCH) // _MICROSECOND
 
 
 class MarketStatus(StrEnum):
