@@ -4,7 +4,7 @@ from collections.abc import Callable
 from os import environ
 from pathlib import Path
 from stat import S_IRWXG, S_IRWXO
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 import pluggy
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -86,6 +86,9 @@ class Plugin(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    commands: ClassVar[tuple[str, ...]] = ()
+    """The verbs `register_commands` adds; a literal, read from the source without importing it."""
 
     def __eq__(self, other: object) -> bool:
         return self is other

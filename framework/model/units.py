@@ -9,6 +9,8 @@ contracts. A float is refused everywhere: `0.1 + 0.2` is not a price.
 This module knows no market: whether a price stands on a grid is `framework.model.market`'s.
 """
 
+import re
+from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import lru_cache
@@ -135,8 +137,10 @@ def cost_e6(price_e4: E4, quantity_e2: E2) -> E6:
 
 def _valid_price(value: Any) -> Decimal:
     price = price_of(to_e4(value))
-    if not 0 <= price <= 1:
-        raise ValueError(f"must be between 0 and 1 dollar (was {value})")
+    if price > 1:
+        raise ValueError(f"must be at most 1 (was {value})")
+    if price < 0:
+        raise ValueError(f"must be at least 0 (was {value})")
     return price
 
 
@@ -155,6 +159,35 @@ def _valid_ratio(value: Any) -> Decimal:
     return exact(value)
 
 
+_SPAN: Final = re.compile(
+    r"P?(?:(?P<d>\d+)d)?T?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m)?(?:(?P<s>\d+(?:\.\d{1,6})?)s)?"
+    r"(?:(?P<ms>\d+)ms)?",
+    re.IGNORECASE | re.ASCII,
+)
+_UNITS_US: Final = {"d": 86_400_000_000, "h": 3_600_000_000, "m": 60_000_000, "s": 1_000_000}
+
+
+def to_duration(value: object) -> timedelta:
+    """Return a span of time, exact to the microsecond.
+
+    Written `30s`, `5m`, `1h30m`, `1d` or `50ms`, or in ISO 8601 (`PT5M`, `P1DT12H`). A bare
+    number is refused, because nobody can tell its unit.
+
+    Raises:
+        ValueError: `value` is not a span, or longer than a century.
+    """
+    if isinstance(value, timedelta):
+        return value
+    found = _SPAN.fullmatch(value.replace(" ", "")) if isinstance(value, str) else None
+    parts = {unit: text for unit, text in found.groupdict().items() if text} if found else {}
+    if not parts:
+        raise ValueError(f'must be a duration such as "30s", "5m", "2h" or "1d" (was {value!r})')
+    micros = sum(Decimal(text) * _UNITS_US.get(unit, 1_000) for unit, text in parts.items())
+    if micros > 36_525 * _UNITS_US["d"]:
+        raise ValueError(f"must be at most a century (was {value!r})")
+    return timedelta(microseconds=int(micros))
+
+
 Price = Annotated[Decimal, BeforeValidator(_valid_price)]
 """A price in dollars between 0 and 1, exact to 1/10,000; as a setting it refuses floats."""
 Quantity = Annotated[Decimal, BeforeValidator(_valid_quantity)]
@@ -163,3 +196,5 @@ Money = Annotated[Decimal, BeforeValidator(_valid_money)]
 """An amount in dollars, exact to 1/1,000,000; as a setting it refuses floats."""
 Ratio = Annotated[Decimal, BeforeValidator(_valid_ratio)]
 """A plain exact number, such as a spread over a mid; as a setting it refuses floats."""
+Duration = Annotated[timedelta, BeforeValidator(to_duration)]
+"""A span of time, written `30s`, `5m`, `2h`, `1d` or in ISO 8601; a bare number is refused."""

@@ -7,7 +7,8 @@ remembering is fine, looking ahead is not possible.
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple, NoReturn, Protocol
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 from framework.model.book import OrderBook
 from framework.model.market import Market, moment
@@ -23,6 +24,8 @@ from framework.model.units import (
     price_of,
     quantity_of,
 )
+
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Level(NamedTuple):
@@ -56,6 +59,13 @@ class _Frozen:
 
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"{type(self).__name__}.{name} can't be deleted: hooks only look")
+
+
+def _read_only(mapping: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Hide a dict behind a view; any other mapping has to be read-only by itself."""
+    if mapping is None:
+        return _NOTHING
+    return MappingProxyType(mapping) if isinstance(mapping, dict) else mapping
 
 
 def _decimal(price_e4: E4 | None) -> Decimal | None:
@@ -186,8 +196,8 @@ class Snapshot(_Frozen):
         put(self, "at_us", at_us)
         put(self, "lag_us", lag_us)
         put(self, "trades", trades)
-        put(self, "siblings", siblings or {})
-        put(self, "observations", observations or {})
+        put(self, "siblings", _read_only(siblings))
+        put(self, "observations", _read_only(observations))
 
     @property
     def ticker(self) -> Ticker:
