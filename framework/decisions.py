@@ -1,0 +1,297 @@
+"""From a market's state to the orders that are wanted in it.
+
+Asks the pipeline in the fixed order (filter, exit, entry, size, risk) and notes each verdict
+that changed. It sends nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from framework.model.market import moment
+from framework.model.orders import Order, Purpose, TimeInForce, Urgency
+from framework.model.records import Stage, Verdict
+from framework.model.signals import Rejection
+from framework.model.units import Side, Ticker, price_of, quantity_of, to_e2, to_e4
+from framework.model.view import PortfolioView, Snapshot
+from framework.watched import Siblings
+from framework.working import LiveOrder, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from framework.engine import EngineSettings
+    from framework.exchange import Capabilities
+    from framework.model.portfolio import Position
+    from framework.model.signals import EntrySignal, ExitSignal
+    from framework.model.units import E2, Micros
+    from framework.pipeline import Pipeline
+    from framework.state import State
+    from framework.watched import Watched
+
+_SHARED = "(none)"
+"""The owner shown for a position no strategy of this run speaks for."""
+
+
+class Decisions:
+    """What the plugins want, as orders."""
+
+    def __init__(
+        self,
+        state: State,
+        pipeline: Pipeline,
+        settings: EngineSettings,
+        capabilities: Capabilities,
+        verdicts: list[Verdict],
+    ) -> None:
+        """Look at live state; changed verdicts are put into `verdicts`."""
+        self._state = state
+        self._pipeline = pipeline
+        self._settings = settings
+        self._capabilities = capabilities
+        self._verdicts = verdicts
+        self._signals: dict[tuple[str, Ticker, Side], EntrySignal] = {}
+
+    # ------------------------------------------------------------------------------- filters
+
+    def admit(self, watched: Watched) -> bool:
+        """Ask each strategy's filters; return whether any of them lets the market pass."""
+        market, now = watched.present(), moment(self._state.now_us)
+        for strategy in self._pipeline.strategies:
+            refused = self._pipeline.filter_market(strategy, market, now)
+            self._note(watched, strategy, Stage.FILTER, refused)
+            if refused is None:
+                if strategy not in watched.admitted:
+                    watched.admitted.add(strategy)
+                    self._state.touched[market.ticker] = None
+            else:
+                watched.admitted.discard(strategy)
+        return bool(watched.admitted)
+
+    # ---------------------------------------------------------------------------------- line
+
+    def wanted(self, watched: Watched, working: Sequence[LiveOrder]) -> list[Wanted]:
+        """Return every order that should be working in a market now, exits first."""
+        state = self._state
+        held = state.portfolio.position(watched.market.ticker)
+        trustworthy = watched.book.valid and state.connected
+        snapshot = self._snapshot(watched) if trustworthy else None
+        exits = self._exits(watched, held, snapshot, working)
+        urgent = any((exit_.urgency or 0) > Urgency.TAKE_PROFIT for exit_ in exits)
+        if state.halted or state.stopping or urgent:
+            return exits
+        return exits + self._entries(watched, held, snapshot, working)
+
+    def _snapshot(self, watched: Watched) -> Snapshot:
+        state = self._state
+        ticker = watched.market.ticker
+        family = state.events.get(watched.market.event_ticker, ())
+        return Snapshot(
+            watched.present(),
+            watched.book,
+            state.now_us,
+            lag_us=watched.lag_us,
+            trades=watched.trades,
+            siblings=Siblings(state.markets, family, ticker),
+            observations=state.observations,
+        )
+
+    def _portfolio(self) -> PortfolioView:
+        return PortfolioView(self._state.portfolio, self._state.worst, self._state.now_us)
+
+    # --------------------------------------------------------------------------------- exits
+
+    def _exits(
+        self,
+        watched: Watched,
+        held: Position | None,
+        snapshot: Snapshot | None,
+        working: Sequence[LiveOrder],
+    ) -> list[Wanted]:
+        if held is None:
+            return []
+        resting = [live for live in working if not live.is_entry]
+        if snapshot is None or not watched.market.is_open(self._state.now_us):
+            return [_kept(live) for live in resting if live.remaining_e2 <= held.quantity_e2]
+        strategy = held.strategy if held.strategy in self._pipeline.strategies else None
+        found = self._pipeline.signal_exit(strategy, held, snapshot)
+        owner = held.strategy or _SHARED
+        if found is None:
+            self._note(watched, owner, Stage.EXIT, (Rejection("stay", "no exit"), None))
+            return []
+        signal, plugin = found
+        self._note(watched, owner, Stage.EXIT, None, plugin=plugin, why=signal.reason)
+        waited = watched.left_us
+        too_soon = waited is not None and self._state.now_us - waited < self._retry_us()
+        if too_soon and not resting and self._state.stopping is None:
+            return []  # the last exit has ended; the next tick sends the next one
+        return [self._exit(held, signal, owner)]
+
+    def _retry_us(self) -> Micros:
+        return self._settings.retry_after_us
+
+    def _exit(self, held: Position, signal: ExitSignal, owner: str) -> Wanted:
+        immediate = signal.immediate and self._capabilities.immediate_or_cancel
+        asked = held.quantity_e2 if signal.quantity is None else to_e2(signal.quantity)
+        return Wanted(
+            strategy=owner,
+            side=held.side.opposite,
+            limit_e4=10_000 - to_e4(signal.limit),
+            quantity_e2=min(asked, held.quantity_e2),
+            purpose=Purpose.EXIT,
+            reason=signal.reason,
+            urgency=signal.urgency,
+            time_in_force=(
+                TimeInForce.IMMEDIATE_OR_CANCEL if immediate else TimeInForce.GOOD_TILL_CANCELLED
+            ),
+            reduce_only=immediate,
+        )
+
+    # ------------------------------------------------------------------------------- entries
+
+    def _entries(
+        self,
+        watched: Watched,
+        held: Position | None,
+        snapshot: Snapshot | None,
+        working: Sequence[LiveOrder],
+    ) -> list[Wanted]:
+        entries = [live for live in working if live.is_entry]
+        now = self._state.now_us
+        alive = [live for live in entries if live.expires_us is None or now < live.expires_us]
+        if held is not None:
+            return [_kept(live) for live in alive] if self._settings.keep_remainder else []
+        if snapshot is None:
+            return [_kept(live) for live in alive]
+        if watched.mistrusted or not watched.market.is_open(now):
+            return []
+        refused = watched.refused_us
+        if refused is not None and now - refused < self._settings.reprice_after_us:
+            return []
+        owner = entries[0].order.strategy if entries else None
+        wanted: list[Wanted] = []
+        for strategy in self._pipeline.strategies:
+            if strategy not in watched.admitted or owner not in (None, strategy):
+                continue
+            wanted = self._entry(watched, strategy, snapshot)
+            if wanted:
+                break  # one market has one owning strategy at a time
+        expired = len(alive) < len(entries)
+        return [] if expired else wanted
+
+    def _entry(self, watched: Watched, strategy: str, snapshot: Snapshot) -> list[Wanted]:
+        signals = self._pipeline.signal_entry(strategy, snapshot, self._portfolio())
+        if not signals:
+            self._note(watched, strategy, Stage.SIGNAL, (Rejection("no_signal", ""), None))
+            return []
+        wanted = []
+        for signal, plugin in signals:
+            self._note(watched, strategy, Stage.SIGNAL, None, plugin=plugin, why=signal.reason)
+            self._signals[strategy, watched.market.ticker, signal.side] = signal
+            wanted.append(
+                Wanted(
+                    strategy=strategy,
+                    side=signal.side,
+                    limit_e4=to_e4(signal.limit),
+                    purpose=Purpose.ENTRY,
+                    reason=signal.reason,
+                    post_only=signal.make,
+                    lifetime_us=_micros(signal.good_for) or self._settings.good_for_us,
+                )
+            )
+        return wanted
+
+    def sized_and_checked(self, watched: Watched, wish: Wanted, order: Order) -> Order | None:
+        """Size an entry and pass it through risk; return None when either refuses."""
+        signal = self._signals[wish.strategy, watched.market.ticker, wish.side]
+        snapshot, portfolio = self._snapshot(watched), self._portfolio()
+        size = self._pipeline.size_entry(wish.strategy, signal, snapshot, portfolio)
+        if isinstance(size, Rejection):
+            self._note(watched, wish.strategy, Stage.SIZE, (size, None))
+            return None
+        quantity_e2, plugin = size
+        if quantity_e2 <= 0:
+            refusal = Rejection("zero_size", f"{plugin} sized {quantity_of(quantity_e2)}")
+            self._note(watched, wish.strategy, Stage.SIZE, (refusal, plugin))
+            return None
+        self._note(watched, wish.strategy, Stage.SIZE, None, plugin=plugin)
+        sized = msgspec.structs.replace(order, quantity_e2=self._on_quantity_grid(quantity_e2))
+        objections = self._pipeline.check_risk(wish.strategy, sized, snapshot, portfolio)
+        self._note_risk(watched, wish.strategy, objections)
+        return None if objections else sized
+
+    def _on_quantity_grid(self, quantity_e2: E2) -> E2:
+        if self._capabilities.fractional_quantities:
+            return quantity_e2
+        return quantity_e2 // 100 * 100
+
+    # ------------------------------------------------------------------------------ verdicts
+
+    def refuse_off_grid(self, watched: Watched, wish: Wanted) -> None:
+        """Note that a wish's price does not stand on the market's grid."""
+        stage = Stage.SIGNAL if wish.purpose is Purpose.ENTRY else Stage.EXIT
+        refusal = Rejection("off_grid", f"{price_of(wish.limit_e4)} is not a price here")
+        self._note(watched, wish.strategy, stage, (refusal, None))
+
+    def _note_risk(
+        self, watched: Watched, strategy: str, objections: Sequence[tuple[Rejection, str]]
+    ) -> None:
+        if not objections:
+            self._note(watched, strategy, Stage.RISK, None)
+            return
+        first, plugin = objections[0]
+        message = "; ".join(f"{refusal.code}: {refusal.message}" for refusal, _ in objections)
+        self._note(watched, strategy, Stage.RISK, (Rejection(first.code, message), plugin))
+
+    def _note(
+        self,
+        watched: Watched,
+        strategy: str,
+        stage: Stage,
+        refused: tuple[Rejection, str | None] | None,
+        *,
+        plugin: str | None = None,
+        why: str = "",
+    ) -> None:
+        """Write a verdict down when it differs from the last one of its kind."""
+        code = None
+        if refused is not None:
+            rejection, plugin = refused
+            code, why = rejection.code, rejection.message
+        verdict = (plugin, code)
+        if watched.verdicts.get((strategy, stage)) == verdict:
+            return
+        watched.verdicts[strategy, stage] = verdict
+        self._verdicts.append(
+            Verdict(
+                strategy=strategy,
+                ticker=watched.market.ticker,
+                stage=stage,
+                plugin=plugin,
+                code=code,
+                message=why,
+            )
+        )
+
+
+def _kept(live: LiveOrder) -> Wanted:
+    """Return the wish that leaves a working order as it is."""
+    order = live.order
+    return Wanted(
+        strategy=order.strategy,
+        side=order.side,
+        limit_e4=order.limit_e4,
+        quantity_e2=live.remaining_e2,
+        purpose=order.purpose,
+        reason=order.reason,
+        urgency=order.urgency,
+    )
+
+
+def _micros(span: timedelta | None) -> Micros | None:
+    if span is None:
+        return None
+    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds

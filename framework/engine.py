@@ -1,0 +1,227 @@
+"""The pure state machine: `handle(event)` gives what was decided and what is to be done.
+
+State first, exits before entries, risk last.
+It reads no clock, draws no random number and does no I/O, so the same events always lead to the
+same commands.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from framework.decisions import Decisions
+from framework.errors import InvariantError
+from framework.exchange import Capabilities
+from framework.model.commands import (
+    AnyCommand,
+    CancelOrder,
+    QueryOrder,
+    SubmitOrder,
+    Subscribe,
+    Unsubscribe,
+)
+from framework.model.events import AnyEvent, ClockTicked
+from framework.model.market import MarketStatus
+from framework.model.orders import Order, OrderState, Purpose
+from framework.model.records import Record, Verdict
+from framework.model.units import Micros, Ticker
+from framework.pipeline import Pipeline
+from framework.state import State
+from framework.watched import Watched
+from framework.working import LiveOrder, Patience, Wanted, compare
+
+_ASK_AGAIN_US = 5_000_000
+"""An order nobody can speak for is asked about this often."""
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine needs of `[framework]`, in microseconds."""
+
+    good_for_us: Micros = 300_000_000
+    """How long an entry rests when its signal does not say."""
+    reprice_after_us: Micros = 5_000_000
+    keep_remainder: bool = True
+    """Whether the rest of a partly filled entry goes on working."""
+    refilter_every_us: Micros = 10_000_000
+    retry_after_us: Micros = 1_000_000
+    """An exit that did not finish, or a refused entry, is sent again after this."""
+
+
+class Engine:
+    """Events in, records out."""
+
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        *,
+        run_id: str,
+        capabilities: Capabilities,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        """Start empty: what earlier runs left arrives as the first event."""
+        self.settings = settings or EngineSettings()
+        self.state = State()
+        self._pipeline = pipeline
+        self._run_id = run_id
+        self._capabilities = capabilities
+        self._number = 0
+        self._verdicts: list[Verdict] = []
+        self._commands: list[AnyCommand] = []
+        self._decisions = Decisions(
+            self.state, pipeline, self.settings, capabilities, self._verdicts
+        )
+        self._patience = Patience(reprice_us=self.settings.reprice_after_us)
+        self._round: list[Ticker] = []
+        """Markets whose filters this round of refiltering has yet to ask."""
+        self._filtered_us: Micros = 0
+
+    def handle(self, event: AnyEvent) -> Record:
+        """Take one event and decide.
+
+        Raises:
+            InvariantError: the event does not fit the state; the run must stop.
+        """
+        state = self.state
+        state.apply(event)
+        if type(event) is ClockTicked:
+            self._pass_time()
+        if state.relisted:
+            for ticker in _drain(state.relisted):
+                self._admit(state.markets[ticker])
+        if state.touched:
+            for ticker in _drain(state.touched):
+                self._decide(ticker)
+        if state.questions:
+            self._ask()
+        if not self._verdicts and not self._commands:
+            return Record(event=event)
+        record = Record(event=event, verdicts=tuple(self._verdicts), commands=tuple(self._commands))
+        self._verdicts.clear()
+        self._commands.clear()
+        return record
+
+    # ------------------------------------------------------------------------- market choice
+
+    def _pass_time(self) -> None:
+        """Ask a slice of the filters again, so that no tick asks all of them at once."""
+        if not self._round:
+            self._round = list(self.state.markets)
+            self._round.reverse()
+        elapsed = self.state.now_us - self._filtered_us
+        self._filtered_us = self.state.now_us
+        due = -(-len(self.state.markets) * elapsed // self.settings.refilter_every_us)
+        for _ in range(min(due, len(self._round))):
+            self.state.relisted[self._round.pop()] = None
+        for live in self.state.orders.live():
+            if live.state is OrderState.UNKNOWN:
+                self.state.questions[live.order.client_order_id] = None
+
+    def _admit(self, watched: Watched) -> None:
+        """Ask every strategy's filters, and follow the market if one of them wants it."""
+        ticker = watched.market.ticker
+        if watched.market.status is MarketStatus.FINALIZED and not watched.subscribed:
+            return
+        wanted = self._decisions.admit(watched) or self.state.is_engaged(ticker)
+        if wanted and not watched.subscribed:
+            watched.subscribed = True
+            self._commands.append(Subscribe(tickers=(ticker,)))
+        elif not wanted and watched.subscribed:
+            watched.subscribed = False
+            watched.forget_feed("not followed")
+            self._commands.append(Unsubscribe(tickers=(ticker,)))
+
+    # ------------------------------------------------------------------------------ deciding
+
+    def _decide(self, ticker: Ticker) -> None:
+        state = self.state
+        watched = state.markets.get(ticker)
+        if watched is None or not state.ready:
+            return
+        working = state.orders.in_market(ticker)
+        wanted = self._decisions.wanted(watched, working)
+        plan = compare(wanted, working, state.now_us, self._patience)
+        for live, why in plan.cancel:
+            self._cancel(live, why)
+        for wish in plan.submit:
+            self._submit(watched, wish)
+
+    def _submit(self, watched: Watched, wish: Wanted) -> None:
+        order = self._order(watched, wish)
+        if order is None:
+            return
+        if wish.purpose is Purpose.ENTRY:
+            order = self._decisions.sized_and_checked(watched, wish, order)
+            if order is None:
+                return
+        else:
+            self._check_exit(watched, order)
+            watched.left_us = self.state.now_us
+        self._number += 1
+        self.state.orders.add(LiveOrder(order, self.state.now_us, order.expires_us))
+        self.state.worst.note_sent(self.state.now_us)
+        self._commands.append(SubmitOrder(order=order))
+
+    def _order(self, watched: Watched, wish: Wanted) -> Order | None:
+        if not watched.market.grid.contains(wish.limit_e4, wish.side):
+            self._decisions.refuse_off_grid(watched, wish)
+            return None
+        lifetime = wish.lifetime_us
+        return Order(
+            client_order_id=f"{self._run_id}-{self._number + 1}",
+            ticker=watched.market.ticker,
+            side=wish.side,
+            limit_e4=wish.limit_e4,
+            quantity_e2=wish.quantity_e2 or 0,
+            purpose=wish.purpose,
+            strategy=wish.strategy,
+            time_in_force=wish.time_in_force,
+            post_only=wish.post_only and self._capabilities.post_only,
+            reduce_only=wish.reduce_only and self._capabilities.reduce_only,
+            expires_us=None if lifetime is None else self.state.now_us + lifetime,
+            reason=wish.reason,
+            urgency=wish.urgency,
+            shard=watched.market.shard,
+        )
+
+    def _check_exit(self, watched: Watched, order: Order) -> None:
+        """Refuse to send an exit larger than the position: that would be a bug of ours."""
+        held = self.state.portfolio.position(watched.market.ticker)
+        fits = held is not None and held.side is order.side.opposite
+        if not fits or held is None or not 0 < order.quantity_e2 <= held.quantity_e2:
+            raise InvariantError(f"an exit must fit the position: {order}")
+
+    def _cancel(self, live: LiveOrder, why: str) -> None:
+        if live.order_id is None:
+            return
+        live.cancel_us = self.state.now_us
+        self._commands.append(
+            CancelOrder(
+                client_order_id=live.order.client_order_id,
+                order_id=live.order_id,
+                ticker=live.order.ticker,
+                shard=live.order.shard,
+                reason=why,
+            )
+        )
+
+    def _ask(self) -> None:
+        now = self.state.now_us
+        for client_order_id in _drain(self.state.questions):
+            live = self.state.orders.find(client_order_id)
+            if live is None or (live.asked_us is not None and now - live.asked_us < _ASK_AGAIN_US):
+                continue
+            live.asked_us = now
+            self._commands.append(
+                QueryOrder(
+                    client_order_id=client_order_id,
+                    order_id=live.order_id,
+                    ticker=live.order.ticker,
+                )
+            )
+
+
+def _drain(marked: dict[str, None]) -> Sequence[str]:
+    """Return the marked keys in order and forget them; marks made meanwhile wait."""
+    keys = tuple(marked)
+    marked.clear()
+    return keys

@@ -1,0 +1,126 @@
+"""Holding the exchange's view of the account against ours.
+
+At start it rebuilds what earlier runs knew; later it finds what a stream lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from framework.model.account import RemoteOrder, RemoteStatus
+from framework.model.orders import OrderFact, OrderState
+from framework.model.units import E2, Micros, Side, Ticker
+from framework.working import LiveOrder
+
+if TYPE_CHECKING:
+    from framework.model.account import Account
+    from framework.model.events import AccountReported, LedgerRead
+    from framework.model.portfolio import Portfolio
+    from framework.state import State
+
+GRACE_US: Final = 5_000_000
+"""A read is newer than a send only by this much: user data lags."""
+
+_FACTS: Final = {
+    RemoteStatus.OPEN: OrderFact.ACCEPTED,
+    RemoteStatus.FILLED: OrderFact.FULLY_FILLED,
+    RemoteStatus.CANCELLED: OrderFact.CANCELLED,
+}
+_REACHED: Final = {
+    OrderFact.ACCEPTED: OrderState.OPEN,
+    OrderFact.FULLY_FILLED: OrderState.FILLED,
+    OrderFact.CANCELLED: OrderState.CANCELLED,
+}
+
+
+def read_ledger(state: State, event: LedgerRead) -> None:
+    """Rebuild what earlier runs knew."""
+    state.portfolio.cash_e6 = event.opening_cash_e6
+    for owned in event.fills:
+        state.portfolio.apply(owned.fill, owned.strategy)
+    for settlement in event.settlements:
+        state.portfolio.settle(settlement)
+    for known in event.orders:
+        live = LiveOrder(known.order, known.sent_us, known.order.expires_us)
+        live.state, live.order_id = known.state, known.order_id
+        live.booked_e2 = live.reported_e2 = known.filled_e2
+        if live.state is OrderState.PENDING:
+            state.orders.add(live)
+            state.orders.take(live, OrderFact.LOST)
+        else:
+            state.orders.add(live)
+        state.questions[known.order.client_order_id] = None
+    state.halted = event.halted
+
+
+def report_account(state: State, event: AccountReported) -> None:
+    """Hold the exchange's view against ours, and take over what only it can know."""
+    account = event.account
+    for fill in account.fills.rows:
+        state.fill(fill)
+    for settlement in account.settlements.rows:
+        state.settle(settlement)
+    seen = {row.client_order_id for row in account.orders.rows}
+    for row in account.orders.rows:
+        _report_order(state, row)
+    if account.orders.complete:
+        for live in list(state.orders.live()):
+            if live.order.client_order_id not in seen:
+                state.miss_order(live.order.client_order_id, account.orders.as_of_us)
+    _report_cash(state, account, recovery=event.recovery)
+    _report_positions(state, account)
+    if event.recovery:
+        state.worst.start_day(event.at_us, again=True)
+        state.ready = True
+
+
+def _report_order(state: State, row: RemoteOrder) -> None:
+    live = state.orders.find(row.client_order_id, row.order_id)
+    if live is None:
+        return
+    state.orders.learn_order_id(live, row.order_id)
+    state.orders.report(live, row.filled_e2)
+    fact = _FACTS.get(row.status)
+    if fact is not None and live.state is not _REACHED[fact]:
+        state.take(live, fact)
+
+
+def _is_settled_down(state: State, as_of_us: Micros) -> bool:
+    """Return whether no order was under way that could explain a difference."""
+    quiet = state.worst.orders_since(as_of_us - 2 * GRACE_US) == 0
+    return quiet and all(
+        live.state is OrderState.OPEN and live.reported_e2 == live.booked_e2
+        for live in state.orders.live()
+    )
+
+
+def _report_cash(state: State, account: Account, *, recovery: bool) -> None:
+    balances = account.balances
+    if not balances.complete or not (recovery or _is_settled_down(state, balances.as_of_us)):
+        return
+    difference = balances.total_e6 - state.portfolio.cash_e6
+    if difference:
+        state.portfolio.book_external(difference)
+    for shard, cash in balances.rows:
+        state.worst.set_cash(shard, cash)
+
+
+def _report_positions(state: State, account: Account) -> None:
+    if not account.positions.complete or not _is_settled_down(state, account.positions.as_of_us):
+        return
+    theirs = {row.ticker: row.signed_e2 for row in account.positions.rows}
+    for ticker in [*theirs, *(t for t in state.portfolio.positions if t not in theirs)]:
+        ours = _signed(state.portfolio, ticker)
+        watched = state.markets.get(ticker)
+        if watched is not None:
+            agrees = ours == theirs.get(ticker, 0)
+            watched.mistrusted = (
+                None if agrees else f"the exchange holds {theirs.get(ticker, 0)}, we {ours}"
+            )
+
+
+def _signed(portfolio: Portfolio, ticker: Ticker) -> E2:
+    held = portfolio.position(ticker)
+    if held is None:
+        return 0
+    return held.quantity_e2 if held.side is Side.YES else -held.quantity_e2

@@ -1,0 +1,303 @@
+"""The engine's memory: every event is applied here before anything is decided.
+
+Knows nothing of plugins and sends nothing. What a decision must look at again is collected in
+`touched`.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from framework.errors import InvariantError
+from framework.model.events import (
+    AccountReported,
+    AnyEvent,
+    BookChanged,
+    BookInvalidated,
+    BookReplaced,
+    CancelRefused,
+    ClockTicked,
+    Event,
+    IntentRefused,
+    LedgerRead,
+    MarketChanged,
+    MarketListed,
+    MarketSettled,
+    ObservationArrived,
+    OrderAbsent,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    PluginOverran,
+    PluginQuarantined,
+    QuoteTicked,
+    RunStopping,
+    StreamLost,
+    StreamRestored,
+    TradePrinted,
+    TradingHalted,
+    TradingResumed,
+)
+from framework.model.market import Market, Settlement
+from framework.model.orders import Fill, OrderFact, OrderState
+from framework.model.portfolio import Portfolio
+from framework.model.units import E4, Micros, Side, Ticker
+from framework.reconciliation import GRACE_US, read_ledger, report_account
+from framework.risk import WorstCase
+from framework.watched import Watched
+from framework.working import LiveOrder, WorkingOrders
+
+
+class State:
+    """Markets, portfolio and orders as the events so far make them."""
+
+    def __init__(self) -> None:
+        self.now_us: Micros = 0
+        self.markets: dict[Ticker, Watched] = {}
+        self.events: dict[Ticker, tuple[Ticker, ...]] = {}
+        """The markets of each event, in the order they were listed."""
+        self.portfolio = Portfolio()
+        self.orders = WorkingOrders()
+        self.worst = WorstCase(self.portfolio, self.orders, self.market, self.mark_e4)
+        self.observations: dict[str, Decimal] = {}
+        self.halted: str | None = None
+        self.stopping: str | None = None
+        self.connected = True
+        self.ready = False
+        """Whether the account has been read: nothing is decided before."""
+        self.touched: dict[Ticker, None] = {}
+        """Markets to decide on, in the order they were touched."""
+        self.relisted: dict[Ticker, None] = {}
+        """Markets whose filters must be asked again."""
+        self.questions: dict[str, None] = {}
+        """Orders the exchange must be asked about."""
+        self._appliers = _appliers(self)
+
+    def apply(self, event: AnyEvent) -> None:
+        """Take one event in."""
+        self.now_us = event.at_us
+        self.worst.start_day(event.at_us)
+        try:
+            applier = self._appliers[type(event)]
+        except KeyError:
+            raise InvariantError(f"the engine has no place for {type(event).__name__}") from None
+        applier(event)
+
+    # --------------------------------------------------------------------------- lookups
+
+    def market(self, ticker: Ticker) -> Market | None:
+        """Return a market's record, or None when it was never listed."""
+        watched = self.markets.get(ticker)
+        return None if watched is None else watched.market
+
+    def mark_e4(self, ticker: Ticker, side: Side) -> E4 | None:
+        """Return a market's last good bid; 0 when nobody bid, None before any good book."""
+        watched = self.markets.get(ticker)
+        return None if watched is None else watched.mark_e4(side)
+
+    def is_engaged(self, ticker: Ticker) -> bool:
+        """Return whether a position or a live order holds us in a market."""
+        return ticker in self.portfolio.positions or self.orders.has(ticker)
+
+    # --------------------------------------------------------------------------- markets
+
+    def list_market(self, event: MarketListed | MarketChanged) -> None:
+        """Take a new or newer record."""
+        market = event.market
+        watched = self.markets.get(market.ticker)
+        if watched is None:
+            self.markets[market.ticker] = Watched(market)
+            known = self.events.get(market.event_ticker, ())
+            self.events[market.event_ticker] = (*known, market.ticker)
+        else:
+            watched.relist(market)
+            self.touched[market.ticker] = None
+        self.relisted[market.ticker] = None
+
+    def settle(self, settlement: Settlement) -> None:
+        """Book a finalized market's payment."""
+        before = self.portfolio.cash_e6
+        if self.portfolio.settle(settlement) is not None:
+            market = self.market(settlement.ticker)
+            self.worst.move_cash(market.shard if market else 0, self.portfolio.cash_e6 - before)
+
+    def replace_book(self, event: BookReplaced) -> None:
+        """Take a whole book."""
+        watched = self.markets.get(event.ticker)
+        if watched is not None:
+            watched.book.replace(dict(event.yes), dict(event.no))
+            self._noticed(watched, event)
+
+    def change_book(self, event: BookChanged) -> None:
+        """Take one level's change."""
+        watched = self.markets.get(event.ticker)
+        if watched is not None:
+            watched.book.change(event.side, event.price_e4, event.change_e2)
+            self._noticed(watched, event)
+
+    def _noticed(self, watched: Watched, event: BookReplaced | BookChanged) -> None:
+        if event.exchange_us is not None:
+            watched.lag_us = event.at_us - event.exchange_us
+        if watched.touch_moved():
+            self.touched[event.ticker] = None
+
+    def invalidate_book(self, event: BookInvalidated) -> None:
+        """Stop trusting a book until its next snapshot."""
+        watched = self.markets.get(event.ticker)
+        if watched is not None:
+            watched.forget_feed(event.reason)
+
+    def print_trade(self, event: TradePrinted) -> None:
+        """Remember a public trade."""
+        watched = self.markets.get(event.ticker)
+        if watched is not None:
+            watched.print_trade(event)
+
+    def quote(self, event: QuoteTicked) -> None:
+        """Take a market's statistics."""
+        watched = self.markets.get(event.ticker)
+        if watched is not None:
+            watched.quote(event.last_price_e4, event.volume_e2, event.open_interest_e2)
+
+    def lose_stream(self, event: StreamLost) -> None:
+        """Stop trusting every book."""
+        self.connected = False
+        for watched in self.markets.values():
+            if watched.subscribed:
+                watched.forget_feed(event.reason)
+
+    # ---------------------------------------------------------------------------- orders
+
+    def accept(self, event: OrderAccepted) -> None:
+        """An order is at the exchange; it may have filled, or ended, at once."""
+        live = self.orders.find(event.client_order_id, event.order_id)
+        if live is None:
+            return
+        self.orders.learn_order_id(live, event.order_id)
+        self.orders.report(live, event.filled_e2)
+        if event.remaining_e2 == 0:
+            whole = event.filled_e2 >= live.order.quantity_e2
+            self.take(live, OrderFact.FULLY_FILLED if whole else OrderFact.CANCELLED)
+        else:
+            self.take(live, OrderFact.ACCEPTED)
+
+    def reject(self, client_order_id: str) -> None:
+        """An order was never taken, provably."""
+        live = self.orders.find(client_order_id)
+        if live is not None:
+            self.take(live, OrderFact.REJECTED)
+            watched = self.markets.get(live.order.ticker)
+            if watched is not None and live.is_entry:
+                watched.refused_us = self.now_us
+
+    def fill(self, fill: Fill) -> None:
+        """Book a fill once, whatever state its order is in."""
+        live = self.orders.find(fill.client_order_id, fill.order_id)
+        before = self.portfolio.cash_e6
+        strategy = live.order.strategy if live else None
+        if self.portfolio.apply(fill, strategy) is None:
+            return
+        self.worst.move_cash(fill.shard, self.portfolio.cash_e6 - before)
+        if live is not None:
+            self.orders.learn_order_id(live, fill.order_id)
+            self.orders.book(live, fill.quantity_e2)
+        self.touched[fill.ticker] = None
+
+    def cancelled(self, event: OrderCancelled) -> None:
+        """An order left the book."""
+        live = self.orders.find(event.client_order_id, event.order_id)
+        if live is not None:
+            self.orders.learn_order_id(live, event.order_id)
+            self.orders.report(live, event.filled_e2)
+            self.take(live, OrderFact.CANCELLED)
+
+    def lose_order(self, event: OrderUnknown) -> None:
+        """Nobody can say what became of a write."""
+        live = self.orders.find(event.client_order_id)
+        if live is not None:
+            self.take(live, OrderFact.LOST)
+            self.questions[event.client_order_id] = None
+
+    def miss_order(self, client_order_id: str, as_of_us: Micros) -> None:
+        """A healthy read does not know an order: proof only when newer than the send."""
+        live = self.orders.find(client_order_id)
+        if live is None:
+            return
+        if as_of_us > live.sent_us + GRACE_US:
+            self.take(live, OrderFact.ABSENT)
+        if live.state is OrderState.UNKNOWN:
+            self.questions[client_order_id] = None
+
+    def refuse_cancel(self, event: CancelRefused) -> None:
+        """A cancel was not done: the order has ended, or nobody can say."""
+        if self.orders.find(event.client_order_id) is not None:
+            self.questions[event.client_order_id] = None
+
+    def take(self, live: LiveOrder, fact: OrderFact) -> None:
+        """Move an order along the table and look at its market again."""
+        self.orders.take(live, fact)
+        self.touched[live.order.ticker] = None
+
+    # ------------------------------------------------------------------------------- run
+
+    def halt(self, reason: str | None) -> None:
+        """Stop or resume taking new risk."""
+        self.halted = reason
+        self._touch_engaged()
+
+    def stop(self, event: RunStopping) -> None:
+        """The run ends."""
+        self.stopping = event.reason
+        self._touch_engaged()
+
+    def tick(self, _: ClockTicked) -> None:
+        """Time passed: exits, lifetimes and cancels without effect are looked at again."""
+        self._touch_engaged()
+
+    def _touch_engaged(self) -> None:
+        for ticker in (*self.portfolio.positions, *self.orders.tickers()):
+            self.touched[ticker] = None
+
+
+def _restore(state: State) -> None:
+    state.connected = True
+
+
+def _observe(state: State, event: ObservationArrived) -> None:
+    seen = event.observation
+    state.observations[f"{seen.source}.{seen.key}"] = seen.value
+
+
+def _appliers(state: State) -> dict[type[Event], Callable[[Any], None]]:
+    """Return who takes in which event: the closed set, each named once."""
+    return {
+        LedgerRead: lambda event: read_ledger(state, event),
+        ClockTicked: state.tick,
+        MarketListed: state.list_market,
+        MarketChanged: state.list_market,
+        MarketSettled: lambda event: state.settle(event.settlement),
+        BookReplaced: state.replace_book,
+        BookChanged: state.change_book,
+        BookInvalidated: state.invalidate_book,
+        TradePrinted: state.print_trade,
+        QuoteTicked: state.quote,
+        OrderAccepted: state.accept,
+        OrderRejected: lambda event: state.reject(event.client_order_id),
+        OrderFilled: lambda event: state.fill(event.fill),
+        OrderCancelled: state.cancelled,
+        OrderUnknown: state.lose_order,
+        OrderAbsent: lambda event: state.miss_order(event.client_order_id, event.as_of_us),
+        CancelRefused: state.refuse_cancel,
+        IntentRefused: lambda event: state.reject(event.client_order_id),
+        AccountReported: lambda event: report_account(state, event),
+        ObservationArrived: lambda event: _observe(state, event),
+        StreamLost: state.lose_stream,
+        StreamRestored: lambda _: _restore(state),
+        TradingHalted: lambda event: state.halt(event.reason),
+        TradingResumed: lambda _: state.halt(None),
+        RunStopping: state.stop,
+        PluginOverran: lambda _: None,
+        PluginQuarantined: lambda _: None,
+    }

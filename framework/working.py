@@ -1,0 +1,244 @@
+"""Our orders at the exchange, and the one comparison of what is wanted with what works.
+
+Entries, exits and, later, quotes all pass through `compare`: it says what to send and what to
+cancel, never replaces an order before the old one has ended, and keeps one exit per position.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from framework.model.orders import (
+    TERMINAL,
+    Order,
+    OrderFact,
+    OrderState,
+    Purpose,
+    TimeInForce,
+    Urgency,
+    next_state,
+)
+from framework.model.units import E2, E4, Micros, Side, Ticker, complement
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """An order somebody wishes to have at the exchange now; `quantity_e2` None is unsized."""
+
+    strategy: str
+    side: Side
+    limit_e4: E4
+    purpose: Purpose
+    reason: str
+    quantity_e2: E2 | None = None
+    time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCELLED
+    post_only: bool = False
+    reduce_only: bool = False
+    urgency: Urgency | None = None
+    lifetime_us: Micros | None = None
+
+
+class LiveOrder:
+    """An order of ours and everything the world has said about it."""
+
+    __slots__ = (
+        "asked_us",
+        "booked_e2",
+        "cancel_us",
+        "expires_us",
+        "order",
+        "order_id",
+        "reported_e2",
+        "sent_us",
+        "state",
+    )
+
+    def __init__(self, order: Order, sent_us: Micros, expires_us: Micros | None = None) -> None:
+        self.order = order
+        self.state = OrderState.PENDING
+        self.order_id: str | None = None
+        self.booked_e2: E2 = 0
+        """Contracts whose fills are in the portfolio."""
+        self.reported_e2: E2 = 0
+        """Contracts the exchange says were filled; the fills may still be under way."""
+        self.sent_us = sent_us
+        self.expires_us = expires_us
+        self.cancel_us: Micros | None = None
+        """When a cancel was last sent."""
+        self.asked_us: Micros | None = None
+        """When a query was last sent."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still trade, or has traded what is not booked yet."""
+        return self.state not in TERMINAL or self.reported_e2 > self.booked_e2
+
+    @property
+    def remaining_e2(self) -> E2:
+        """What may still be added to the position, at worst."""
+        if self.state in TERMINAL:
+            return max(self.reported_e2 - self.booked_e2, 0)
+        return max(self.order.quantity_e2 - self.booked_e2, 0)
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether it opens or adds to a position."""
+        return self.order.purpose is Purpose.ENTRY
+
+
+class WorkingOrders:
+    """Every order of this run by its client id, and the live ones by market."""
+
+    def __init__(self) -> None:
+        self._all: dict[str, LiveOrder] = {}
+        self._by_order_id: dict[str, LiveOrder] = {}
+        self._live: dict[Ticker, dict[str, LiveOrder]] = {}
+
+    def add(self, live: LiveOrder) -> None:
+        """Take up an order that is about to be sent, or was found in the ledger."""
+        self._all[live.order.client_order_id] = live
+        self._live.setdefault(live.order.ticker, {})[live.order.client_order_id] = live
+        if live.order_id:
+            self._by_order_id[live.order_id] = live
+
+    def find(self, client_order_id: str | None, order_id: str | None = None) -> LiveOrder | None:
+        """Return an order by our id, else by the exchange's, or None when it is not ours."""
+        found = self._all.get(client_order_id) if client_order_id else None
+        return found or (self._by_order_id.get(order_id) if order_id else None)
+
+    def learn_order_id(self, live: LiveOrder, order_id: str | None) -> None:
+        """Remember the exchange's id of an order."""
+        if order_id and live.order_id is None:
+            live.order_id = order_id
+            self._by_order_id[order_id] = live
+
+    def take(self, live: LiveOrder, fact: OrderFact) -> None:
+        """Move an order along the table of states."""
+        live.state = next_state(live.state, fact)
+        self._refresh(live)
+
+    def book(self, live: LiveOrder, quantity_e2: E2) -> None:
+        """Count a fill that is in the portfolio now."""
+        live.booked_e2 += quantity_e2
+        whole = live.booked_e2 >= live.order.quantity_e2
+        self.take(live, OrderFact.FULLY_FILLED if whole else OrderFact.PARTLY_FILLED)
+
+    def report(self, live: LiveOrder, filled_e2: E2 | None) -> None:
+        """Note how much the exchange says was filled."""
+        if filled_e2 is not None and filled_e2 > live.reported_e2:
+            live.reported_e2 = filled_e2
+        self._refresh(live)
+
+    def _refresh(self, live: LiveOrder) -> None:
+        order = live.order
+        if live.is_live:
+            self._live.setdefault(order.ticker, {})[order.client_order_id] = live
+            return
+        in_market = self._live.get(order.ticker)
+        if in_market is not None:
+            in_market.pop(order.client_order_id, None)
+            if not in_market:
+                del self._live[order.ticker]
+
+    def in_market(self, ticker: Ticker) -> Sequence[LiveOrder]:
+        """Return the live orders of a market, oldest first."""
+        found = self._live.get(ticker)
+        return tuple(found.values()) if found else ()
+
+    def has(self, ticker: Ticker) -> bool:
+        """Return whether any order is live in a market."""
+        return ticker in self._live
+
+    def live(self) -> Iterator[LiveOrder]:
+        """Yield every live order."""
+        for orders in self._live.values():
+            yield from orders.values()
+
+    def tickers(self) -> tuple[Ticker, ...]:
+        """Return the markets with live orders."""
+        return tuple(self._live)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What to do so that the working orders become the wanted ones."""
+
+    submit: tuple[Wanted, ...] = ()
+    cancel: tuple[tuple[LiveOrder, str], ...] = ()
+    """(order, why)."""
+
+
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long things wait, in microseconds."""
+
+    reprice_us: Micros
+    """A working order is re-priced no sooner than this after it was sent."""
+    cancel_us: Micros = 10_000_000
+    """A cancel without effect is sent again after this."""
+
+
+def _same(live: LiveOrder, wanted: Wanted) -> bool:
+    order = live.order
+    return order.side is wanted.side and order.strategy == wanted.strategy
+
+
+def _may_cancel(live: LiveOrder, now_us: Micros, patience: Patience) -> bool:
+    """Return whether a cancel may be sent now: it rests, has an id, and none is under way."""
+    if live.state is not OrderState.OPEN or live.order_id is None:
+        return False
+    return live.cancel_us is None or now_us - live.cancel_us >= patience.cancel_us
+
+
+def _fits(live: LiveOrder, wanted: Wanted, now_us: Micros, patience: Patience) -> str | None:
+    """Return why a working order must make way for what is wanted, or None to leave it."""
+    order = live.order
+    if order.purpose is Purpose.EXIT:
+        if (wanted.urgency or 0) > (order.urgency or 0):
+            return "more urgent exit"
+        if wanted.quantity_e2 is not None and live.remaining_e2 > wanted.quantity_e2:
+            return "exit larger than the position"
+    grown = wanted.purpose is Purpose.EXIT and live.remaining_e2 != wanted.quantity_e2
+    if (order.limit_e4 != wanted.limit_e4 or grown) and (
+        now_us - live.sent_us >= patience.reprice_us
+    ):
+        return "re-priced"
+    return None
+
+
+def crosses(order: Order, wanted: Wanted) -> bool:
+    """Return whether two orders of ours would trade with each other."""
+    if order.side is wanted.side:
+        return False
+    return order.limit_e4 >= complement(wanted.limit_e4)
+
+
+def compare(
+    wanted: Iterable[Wanted], working: Sequence[LiveOrder], now_us: Micros, patience: Patience
+) -> Plan:
+    """Compare what is wanted in one market with what works there.
+
+    An order is never replaced: it is cancelled, and its successor is sent once it has ended.
+    A wanted order that would trade with a working one of ours waits for its end.
+    """
+    submit: list[Wanted] = []
+    cancel: list[tuple[LiveOrder, str]] = []
+    unclaimed = list(working)
+    for wish in wanted:
+        claimed = _claim(unclaimed, wish)
+        for live in claimed:
+            unclaimed.remove(live)
+            why = _fits(live, wish, now_us, patience)
+            if why and _may_cancel(live, now_us, patience):
+                cancel.append((live, why))
+        blocked = claimed or any(crosses(live.order, wish) for live in working)
+        if not blocked:
+            submit.append(wish)
+    cancel.extend(
+        (live, "no longer wanted") for live in unclaimed if _may_cancel(live, now_us, patience)
+    )
+    return Plan(tuple(submit), tuple(cancel))
+
+
+def _claim(working: Sequence[LiveOrder], wish: Wanted) -> list[LiveOrder]:
+    """Return the working orders that stand for a wish: one exit per position, one entry a leg."""
+    if wish.purpose is Purpose.EXIT:
+        return [live for live in working if not live.is_entry]
+    return [live for live in working if live.is_entry and _same(live, wish)]
