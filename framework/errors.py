@@ -5,6 +5,7 @@
     |- PluginError      the plugin's author fixes it   names plugin, hook, cause
     |- ExchangeError    retry, reconnect or stop       names status, code, request id
     |   `- AuthError    check key and clock            never retried
+    |- LedgerError      disk full, locked or failing   no new risk; free the disk, restart
     `- InvariantError   our bug                        stop, keep the journal
 
 Expected outcomes (a refused order, a full queue) are values, not exceptions.
@@ -59,6 +60,10 @@ class ExchangeError(FrameworkError):
 
 class AuthError(ExchangeError):
     """The exchange refused our credentials or our clock; retrying cannot help."""
+
+
+class LedgerError(FrameworkError):
+    """Money could not be written down; until it can, nothing new may be risked."""
 
 
 class InvariantError(FrameworkError):
