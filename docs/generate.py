@@ -1,0 +1,295 @@
+"""Writes docs/hooks.md and docs/settings.md from the code they describe.
+
+The hooks come from `framework/hookspecs.py`, their examples from the tests of the same hooks,
+the settings from the models that read them. `tests/test_docs.py` fails when a page is stale;
+`make docs` writes both anew.
+"""
+
+import ast
+import importlib
+import inspect
+import json
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from types import ModuleType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from framework import Money, Plugin, Price, Quantity, Ratio, Secret
+from framework.settings import FrameworkSettings
+
+PROJECT = Path(__file__).resolve().parents[1]
+HOOKSPECS = PROJECT / "framework" / "hookspecs.py"
+HOOK_TESTS = PROJECT / "tests" / "framework" / "test_hooks.py"
+NOTICE = "<!-- Written by `make docs`; change the code it describes, not this page. -->"
+
+HOOKS_INTRO = """\
+# Hooks
+
+A plugin answers hooks: it is asked, and returns a value.
+This page is the whole contract, in the order of a run.
+
+An implementation names only the parameters it needs, by these names.
+None always means "no opinion"; a veto is a value with a reason.
+Decision hooks are plain, synchronous and pure: everything they may know is handed to them.
+The examples are cut from the tests, so each of them runs.
+"""
+
+SETTINGS_INTRO = """\
+# Settings
+
+What `kalshi.toml` may hold: one table for the framework, one per plugin, one per strategy.
+A table switches its plugin on; `enabled = false` keeps the settings and leaves the plugin out.
+Unknown keys are errors, each with the nearest known one.
+
+Numbers are exact: `0.02` is two hundredths, never a float.
+A duration is text with its unit, `"250ms"`, `"30s"`, `"5m"`, `"2h"` or `"1d"`.
+A secret is `{ env = "NAME" }` or `{ file = "PATH" }`, never the value.
+
+The framework reads three keys in every plugin's table.
+
+- `enabled = false` keeps the settings and leaves the plugin out.
+- `use = "package.module:Class"` makes one more instance of a class, named after its table.
+- `for = ["strategy", ...]` lets a shared plugin speak for these strategies only.
+"""
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef]:
+    """Yield the functions on a file's top level."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+# ------------------------------------------------------------------------------------- hooks
+
+
+def hooks_page() -> str:
+    """Return docs/hooks.md."""
+    chapters = {
+        number: title.strip().capitalize()
+        for number, line in enumerate(HOOKSPECS.read_text().splitlines(), 1)
+        if (title := re.sub(r"^# -+ ?", "", line)) != line
+    }
+    parts = [NOTICE, HOOKS_INTRO]
+    for hook in functions(HOOKSPECS):
+        passed = [number for number in chapters if number < hook.lineno]
+        parts += [f"## {chapters.pop(number)}\n" for number in passed]
+        parts.append(hook_section(hook))
+    return "\n".join(parts)
+
+
+def hook_section(hook: ast.FunctionDef) -> str:
+    """Return what to know of one hook: its signature, when it is asked, an example."""
+    names = ", ".join(argument.arg for argument in hook.args.args)
+    signature = f"def {hook.name}({ast.unparse(hook.args)}) -> {ast.unparse(hook.returns)}"
+    if len(signature) > 90:
+        arguments = ",\n".join(f"    {ast.unparse(argument)}" for argument in hook.args.args)
+        signature = f"def {hook.name}(\n{arguments},\n) -> {ast.unparse(hook.returns)}"
+    return "\n".join(
+        [
+            f"### `{hook.name}({names})`\n",
+            f"```text\n{signature}\n```\n",
+            f"{ast.get_docstring(hook)}\n",
+            f"```python\n{example_of(hook.name)}\n```\n",
+        ]
+    )
+
+
+def example_of(hook: str) -> str:
+    """Return the plugin class of a hook's test, with the imports it needs.
+
+    Raises:
+        LookupError: the hook has no test of its name with a plugin in it.
+    """
+    source = HOOK_TESTS.read_text()
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if is_function and node.name == f"test_hook_{hook}":
+            for inner in node.body:
+                if isinstance(inner, ast.ClassDef):
+                    first = min([inner.lineno, *(mark.lineno for mark in inner.decorator_list)])
+                    lines = source.splitlines()[first - 1 : inner.end_lineno]
+                    code = textwrap.dedent("\n".join(lines))
+                    return "\n".join([*imports_for(inner, tree), "", "", code])
+    raise LookupError(f"{HOOK_TESTS.name} has no test_hook_{hook} with a plugin class in it")
+
+
+def imports_for(example: ast.ClassDef, tree: ast.Module) -> list[str]:
+    """Return the import lines of a test file that an example makes use of."""
+    used = {node.id for node in ast.walk(example) if isinstance(node, ast.Name)}
+    groups: dict[bool, list[str]] = {False: [], True: []}
+    for node in tree.body:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            continue
+        wanted = [alias for alias in node.names if (alias.asname or alias.name) in used]
+        if wanted:
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else wanted[0].name
+            is_ours = module.split(".")[0] not in sys.stdlib_module_names
+            narrowed = type(node)(**{**vars(node), "names": wanted})
+            groups[is_ours].append(ast.unparse(narrowed))
+    return [*groups[False], *([""] if all(groups.values()) else []), *groups[True]]
+
+
+# ---------------------------------------------------------------------------------- settings
+
+
+def settings_page() -> str:
+    """Return docs/settings.md."""
+    parts = [NOTICE, SETTINGS_INTRO, "## `[framework]`\n", table_of(FrameworkSettings)]
+    for folder, title in (("plugins", "Plugins"), ("strategies", "Strategies")):
+        parts.append(f"## {title}\n")
+        parts += [
+            plugin_section(folder, module, plugin)
+            for module in modules_of(folder)
+            for plugin in plugins_in(module)
+        ]
+    return "\n".join(parts)
+
+
+def modules_of(folder: str) -> Iterator[ModuleType]:
+    """Yield the modules and packages right under a folder, by name."""
+    paths = [*(PROJECT / folder).glob("*.py"), *(PROJECT / folder).glob("*/__init__.py")]
+    names = {path.parent.name if path.name == "__init__.py" else path.stem for path in paths}
+    for name in sorted(names):
+        yield importlib.import_module(f"{folder}.{name}")
+
+
+def plugins_in(module: ModuleType) -> list[type[Plugin]]:
+    """Return the plugin classes a module defines or, as a package, hands out."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Plugin)
+        and (value.__module__ + ".").startswith(module.__name__ + ".")
+    ]
+
+
+def plugin_section(folder: str, module: ModuleType, plugin: type[Plugin]) -> str:
+    """Return one plugin's table of settings, with what it does and which hooks it answers."""
+    name = module.__name__.removeprefix(f"{folder}.")
+    hooks = [hook.name for hook in functions(HOOKSPECS) if hook.name in vars(plugin)]
+    return "\n".join(
+        [
+            f"### `[{folder}.{name}]`\n",
+            f"{inspect.getdoc(plugin)}\n",
+            f"Answers {', '.join(f'`{hook}`' for hook in hooks)}.\n",
+            table_of(plugin),
+        ]
+    )
+
+
+def table_of(model: type[BaseModel]) -> str:
+    """Return a model's fields as a table."""
+    if not model.model_fields:
+        return "No settings.\n"
+    hints = get_type_hints(model, include_extras=True)
+    rows = [
+        f"| `{field.alias or name}` | {kind_of(hints[name])}{bounds_of(field)} "
+        f"| {default_of(field)} | {meaning_of(field)} |"
+        for name, field in model.model_fields.items()
+    ]
+    return "\n".join(
+        ["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows, ""]
+    )
+
+
+WORDS = {
+    Price: "dollars, 0 to 1",
+    Quantity: "contracts",
+    Money: "dollars",
+    Ratio: "number",
+    Decimal: "number",
+    timedelta: "duration",
+    bool: "true or false",
+    int: "whole number",
+    str: "text",
+    Path: "path",
+    Secret: "secret",
+}
+BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
+UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+"""Milliseconds."""
+
+
+def kind_of(hint: Any) -> str:
+    """Return in words what a field takes."""
+    if hint in WORDS:
+        return WORDS[hint]
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return kind_of(arguments[0])
+    if origin is Literal:
+        return " or ".join(f"`{toml_of(value)}`" for value in arguments)
+    if origin in {Union, UnionType}:
+        return " or ".join(kind_of(part) for part in arguments if part is not type(None))
+    if origin in {tuple, list, frozenset, set}:
+        return f"list of {kind_of(arguments[0])}"
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return " or ".join(f"`{toml_of(member.value)}`" for member in hint)
+    raise TypeError(f"no words for a setting of type {hint}: add them to WORDS")
+
+
+def bounds_of(field: FieldInfo) -> str:
+    """Return the limits of a field in words."""
+    limits = [
+        f"{word} {bare(getattr(rule, name))}"
+        for rule in field.metadata
+        for name, word in BOUNDS.items()
+        if hasattr(rule, name)
+    ]
+    return "".join(f", {limit}" for limit in limits)
+
+
+def bare(value: object) -> str:
+    """Return a limit without quotes, fit for a sentence."""
+    return toml_of(value).strip('"')
+
+
+def default_of(field: FieldInfo) -> str:
+    """Return what holds when a key is absent, as it would be written in kalshi.toml."""
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "none" if value is None else f"`{toml_of(value)}`"
+
+
+def toml_of(value: object) -> str:
+    """Return a value as TOML has it; scalars and lists look as in JSON."""
+    if isinstance(value, timedelta):
+        millis = value // timedelta(milliseconds=1)
+        unit = next(unit for unit, size in UNITS.items() if millis % size == 0) if millis else "s"
+        return f'"{millis // UNITS[unit]}{unit}"'
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, tuple | list | frozenset):
+        return f"[{', '.join(toml_of(item) for item in value)}]"
+    return json.dumps(str(value) if isinstance(value, Path | Enum) else value)
+
+
+def meaning_of(field: FieldInfo) -> str:
+    """Return the description of a field, fit for a cell of a table."""
+    if not field.description:
+        raise LookupError(f"a setting has no description: {field!r}")
+    return field.description.replace("|", "\\|").replace("\n", " ")
+
+
+PAGES = {
+    PROJECT / "docs" / "hooks.md": hooks_page,
+    PROJECT / "docs" / "settings.md": settings_page,
+}
+
+if __name__ == "__main__":
+    for path, page in PAGES.items():
+        path.write_text(page())
+        print(f"wrote {path.relative_to(PROJECT)}")
