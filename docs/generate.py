@@ -1,8 +1,8 @@
-"""Writes docs/hooks.md and docs/settings.md from the code they describe.
+"""Writes the pages of docs/ that describe code from the code they describe.
 
 The hooks come from `framework/hookspecs.py`, their examples from the tests of the same hooks,
-the settings from the models that read them. `tests/test_docs.py` fails when a page is stale;
-`make docs` writes both anew.
+the settings from the models that read them, the map of modules from their docstrings.
+`tests/test_docs.py` fails when a page is stale; `make docs` writes them anew.
 """
 
 import ast
@@ -29,6 +29,7 @@ from framework.settings import FrameworkSettings
 PROJECT = Path(__file__).resolve().parents[1]
 HOOKSPECS = PROJECT / "framework" / "hookspecs.py"
 HOOK_TESTS = PROJECT / "tests" / "framework" / "test_hooks.py"
+ARCHITECTURE = PROJECT / "docs" / "architecture.md"
 NOTICE = "<!-- Written by `make docs`; change the code it describes, not this page. -->"
 
 HOOKS_INTRO = """\
@@ -284,7 +285,36 @@ def meaning_of(field: FieldInfo) -> str:
     return field.description.replace("|", "\\|").replace("\n", " ")
 
 
+# ----------------------------------------------------------------------------------- modules
+
+
+def architecture_page() -> str:
+    """Return docs/architecture.md with its map of modules made anew."""
+    before, start, rest = ARCHITECTURE.read_text().partition("<!-- modules")
+    opening, _, rest = rest.partition("\n")
+    _, end, after = rest.partition("<!-- end of modules -->")
+    return f"{before}{start}{opening}\n\n{modules_table()}\n{end}{after}"
+
+
+def modules_table() -> str:
+    """Return every module with the first sentence of its docstring."""
+    rows = ["| module | what it is for |", "| --- | --- |"]
+    for folder in ("framework", "plugins", "strategies"):
+        for path in sorted((PROJECT / folder).rglob("*.py"), key=reading_order):
+            described = ast.get_docstring(ast.parse(path.read_text())) or ""
+            sentence = described.partition("\n\n")[0].replace("\n", " ")
+            name = path.relative_to(PROJECT).as_posix().removesuffix("__init__.py")
+            rows.append(f"| `{name}` | {sentence} |")
+    return "\n".join([*rows, ""])
+
+
+def reading_order(path: Path) -> tuple[str, bool, str]:
+    """Sort by folder, a package's own file first."""
+    return str(path.parent), path.name != "__init__.py", path.name
+
+
 PAGES = {
+    ARCHITECTURE: architecture_page,
     PROJECT / "docs" / "hooks.md": hooks_page,
     PROJECT / "docs" / "settings.md": settings_page,
 }
