@@ -1,0 +1,209 @@
+"""How a dialect of the exchange's wire is spoken: the seam between it and the adapter.
+
+The adapter knows requests, frames and the framework's own values; a codec knows paths, bodies
+and field names. `fixed_point` is today's dialect.
+"""
+
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import msgspec
+
+from framework.exchange import Capabilities, MarketQuery, Outcome
+from framework.model.account import RemoteOrder, RemotePosition
+from framework.model.commands import CancelOrder
+from framework.model.events import AnyEvent, BookChanged, BookReplaced
+from framework.model.market import EventGroup, Market, Series, Settlement
+from framework.model.orders import Fill, Order
+from framework.model.units import E6, Micros, Ticker
+
+Json: TypeAlias = dict[str, Any]
+"""One decoded JSON object of the exchange, before its fields are read."""
+Query: TypeAlias = Mapping[str, str | int]
+"""The query of a URL; it is not signed."""
+
+
+class Drift:
+    """What the wire said that this version does not know, counted and named.
+
+    Attributes:
+        counters: How often each surprise was met, such as `market: unknown field legs`.
+        failures: The last records that could not be read, by name and fault.
+    """
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+        self.failures: deque[str] = deque(maxlen=100)
+
+    def count(self, what: str) -> None:
+        """Count a surprise."""
+        self.counters[what] += 1
+
+    def fail(self, kind: str, name: str, fault: object) -> None:
+        """Count a record that could not be read, and keep its name."""
+        self.counters[f"{kind}: unreadable"] += 1
+        self.failures.append(f"{kind} {name}: {fault}")
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """One HTTP request below the API's root; `template` is the path as costs are listed."""
+
+    method: str
+    path: str
+    template: str
+    query: Query = {}
+    body: bytes = b""
+
+
+class Frame(msgspec.Struct, gc=False):
+    """One message of the stream; `seq` counts per subscription `sid` on numbered channels."""
+
+    sid: int | None
+    seq: int | None
+
+
+class Snapshot(Frame, gc=False):
+    """A whole book; `is_reply` when it answers `get_snapshot` and stands outside the numbers."""
+
+    event: BookReplaced
+    is_reply: bool
+
+
+class Delta(Frame, gc=False):
+    """One level of a book changed."""
+
+    event: BookChanged
+
+
+class Facts(Frame, gc=False):
+    """Events that need nothing but to be passed on; none for messages of no use to us."""
+
+    events: tuple[AnyEvent, ...]
+
+
+class Lifecycle(Frame, gc=False):
+    """A market's record changed in a way only REST tells whole."""
+
+    ticker: Ticker
+    kind: str
+
+
+class FeesChanged(Frame, gc=False):
+    """An event's fees changed."""
+
+    event_ticker: Ticker
+
+
+class Subscribed(Frame, gc=False):
+    """A channel is open; one reply per channel of the command."""
+
+    id: int | None
+    channel: str
+
+
+class Updated(Frame, gc=False):
+    """A command was done; `tickers` is the whole list of that subscription if told."""
+
+    id: int | None
+    tickers: tuple[Ticker, ...] | None
+
+
+class Unsubscribed(Frame, gc=False):
+    """A channel is closed."""
+
+    id: int | None
+
+
+class Refused(Frame, gc=False):
+    """The exchange reports an error, of a command (`id`) or of a subscription (`sid`)."""
+
+    id: int | None
+    code: int | None
+    message: str
+    tickers: tuple[Ticker, ...]
+
+
+class Unreadable(Frame, gc=False):
+    """A message that could not be read; on a book channel that book is lost."""
+
+    kind: str
+    ticker: Ticker | None
+
+
+class Codec(Protocol):
+    """One dialect, both ways."""
+
+    drift: Drift
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What orders can do in this dialect."""
+
+    # --------------------------------------------------------------------------- orders
+
+    def create(self, order: Order) -> Request:
+        """Write an order."""
+
+    def created(self, body: bytes) -> Outcome:
+        """Read the reply to an order that the exchange took."""
+
+    def cancel(self, cancel: CancelOrder) -> Request:
+        """Write a cancel."""
+
+    def cancelled(self, body: bytes) -> Outcome:
+        """Read the reply to a cancel that the exchange took."""
+
+    def cancel_all(self) -> Request:
+        """Write a cancel of every order."""
+
+    # ---------------------------------------------------------------------------- lists
+
+    def list_markets(self, query: MarketQuery, *, exclude_combos: bool) -> Query:
+        """Write a market query as URL parameters."""
+
+    def market(
+        self, record: Json, group: EventGroup | None, series: Series | None
+    ) -> Market | None:
+        """Read a market; None when it can't be read, which is counted."""
+
+    def group(self, record: Json) -> EventGroup | None:
+        """Read what the exchange calls an event."""
+
+    def series(self, record: Json) -> Series | None:
+        """Read a series."""
+
+    def payment(self, record: Json) -> Settlement | None:
+        """Read what a finalized market pays from its own record; None before it does."""
+
+    def order(self, record: Json) -> RemoteOrder | None:
+        """Read an order of the account."""
+
+    def fill(self, record: Json) -> Fill | None:
+        """Read an execution of the account."""
+
+    def position(self, record: Json) -> RemotePosition | None:
+        """Read a net position."""
+
+    def settlement(self, record: Json) -> Settlement | None:
+        """Read a payment to the account."""
+
+    def balances(self, record: Json) -> tuple[tuple[int, E6], ...] | None:
+        """Read cash by shard."""
+
+    def as_of(self, record: Json) -> Micros | None:
+        """Read which moment of the account the exchange's lists show."""
+
+    # --------------------------------------------------------------------------- stream
+
+    def frame(self, text: str, at_us: Micros) -> Frame:
+        """Read one message; what can't be read is `Unreadable`, never an exception."""
+
+    def subscribe(self, command: int, channels: Sequence[str], tickers: Sequence[Ticker]) -> str:
+        """Write a command that opens channels, for these markets or, without any, for all."""
+
+    def update(self, command: int, sid: int, action: str, tickers: Sequence[Ticker]) -> str:
+        """Write `add_markets`, `delete_markets` or `get_snapshot`."""
+
+    def unsubscribe(self, command: int, sids: Sequence[int]) -> str:
+        """Write a command that closes channels."""

@@ -1,0 +1,227 @@
+"""What the exchange's records mean to us: each becomes one of the framework's own values."""
+
+from typing import Final
+
+from framework.model.account import RemoteOrder, RemotePosition, RemoteStatus
+from framework.model.market import (
+    EventGroup,
+    Market,
+    MarketStatus,
+    PriceGrid,
+    PriceRange,
+    Series,
+    Settlement,
+)
+from framework.model.orders import Fill
+from framework.model.units import E4, E6, ONE_DOLLAR_E4, ONE_DOLLAR_E6, Side, complement
+from plugins.kalshi.codec import Drift, records
+from plugins.kalshi.codec.numbers import PRICES, count_e2, money_e6, quote_e4, time_us
+
+_ONE_CENT_E6: Final = ONE_DOLLAR_E6 // 100
+_PAYS: Final = {"yes": ONE_DOLLAR_E4, "no": 0}
+_STATUSES: Final = {
+    "resting": RemoteStatus.OPEN,
+    "executed": RemoteStatus.FILLED,
+    "canceled": RemoteStatus.CANCELLED,
+}
+
+
+def _known_status(text: str, drift: Drift) -> MarketStatus:
+    try:
+        return MarketStatus(text)
+    except ValueError:
+        drift.count(f"market: unknown status {text}")
+        return MarketStatus.UNKNOWN
+
+
+def _grid(ranges: list[records.RangeRecord]) -> PriceGrid:
+    parts = tuple(PriceRange(PRICES[r.start], PRICES[r.end], PRICES[r.step]) for r in ranges)
+    if not parts or any(part.step_e4 <= 0 for part in parts):
+        raise ValueError(f"price_ranges allow no price: {ranges}")
+    return PriceGrid(parts)
+
+
+def market(
+    record: records.MarketRecord, event: EventGroup | None, rates: Series, drift: Drift
+) -> Market:
+    """Return our market; `rates` are the fees in force.
+
+    Raises:
+        ValueError: a price, count or time is not exact.
+    """
+    return Market(
+        ticker=record.ticker,
+        event_ticker=record.event_ticker,
+        series_ticker=event.series_ticker if event else None,
+        title=record.title or record.yes_sub_title,
+        status=_known_status(record.status, drift),
+        grid=_grid(record.price_ranges),
+        open_us=time_us(record.open_time),
+        close_us=time_us(record.close_time),
+        expected_expiration_us=time_us(record.expected_expiration_time),
+        can_close_early=record.can_close_early,
+        mutually_exclusive=event.mutually_exclusive if event else None,
+        yes_bid_e4=quote_e4(record.yes_bid_dollars),
+        yes_ask_e4=quote_e4(record.yes_ask_dollars),
+        last_price_e4=quote_e4(record.last_price_dollars),
+        volume_e2=None if record.volume_fp is None else count_e2(record.volume_fp),
+        open_interest_e2=(
+            None if record.open_interest_fp is None else count_e2(record.open_interest_fp)
+        ),
+        result=record.result or None,
+        settlement_e4=_settlement_value(record),
+        fee_type=rates.fee_type,
+        fee_multiplier=rates.fee_multiplier,
+        shard=record.exchange_index,
+    )
+
+
+def _settlement_value(record: records.MarketRecord) -> E4 | None:
+    """Return what YES pays, or None before it is final."""
+    if record.status != MarketStatus.FINALIZED or record.settlement_value_dollars is None:
+        return None
+    return PRICES[record.settlement_value_dollars]
+
+
+def payment(record: records.MarketRecord) -> Settlement | None:
+    """Return a finalized market's payment, or None before it pays.
+
+    Raises:
+        ValueError: the value or the time is not exact.
+    """
+    pays, at_us = _settlement_value(record), time_us(record.settlement_ts)
+    if pays is None or at_us is None:
+        return None
+    return Settlement(
+        ticker=record.ticker, at_us=at_us, result=record.result or "", yes_pays_e4=pays
+    )
+
+
+def group(record: records.EventRecord) -> EventGroup:
+    """Return our event group."""
+    return EventGroup(
+        ticker=record.event_ticker,
+        series_ticker=record.series_ticker,
+        title=record.title,
+        mutually_exclusive=record.mutually_exclusive,
+        collateral_return=record.collateral_return_type or "",
+        fee_type=record.fee_type_override,
+        fee_multiplier=record.fee_multiplier_override,
+    )
+
+
+def series(record: records.SeriesRecord) -> Series:
+    """Return our series."""
+    return Series(
+        ticker=record.ticker,
+        title=record.title,
+        category=record.category,
+        tags=tuple(record.tags or ()),
+        fee_type=record.fee_type,
+        fee_multiplier=record.fee_multiplier,
+    )
+
+
+def of_side(side: Side, yes_price: str) -> E4:
+    """Return the price of `side`: the wire always tells the YES price.
+
+    Raises:
+        ValueError: the price is not exact.
+    """
+    price = PRICES[yes_price]
+    return price if side is Side.YES else complement(price)
+
+
+def order(record: records.OrderRecord, drift: Drift) -> RemoteOrder:
+    """Return an order of the account.
+
+    Raises:
+        ValueError: a price, count or time is not exact.
+    """
+    status = _STATUSES.get(record.status)
+    if status is None:
+        drift.count(f"order: unknown status {record.status}")
+    return RemoteOrder(
+        order_id=record.order_id,
+        client_order_id=record.client_order_id or None,
+        ticker=record.ticker,
+        side=record.outcome_side,
+        limit_e4=of_side(record.outcome_side, record.yes_price_dollars),
+        status=status or RemoteStatus.UNKNOWN,
+        quantity_e2=count_e2(record.initial_count_fp),
+        filled_e2=count_e2(record.fill_count_fp),
+        remaining_e2=count_e2(record.remaining_count_fp),
+        at_us=time_us(record.last_update_time or record.created_time),
+        shard=record.exchange_index,
+    )
+
+
+def fill(record: records.FillRecord) -> Fill:
+    """Return an execution; its client order id is for the list of orders to tell.
+
+    Raises:
+        ValueError: a number or time is not exact, or the trade has no id.
+    """
+    trade_id, at_us = record.trade_id or record.fill_id, time_us(record.created_time)
+    if not trade_id or at_us is None:
+        raise ValueError("has no trade id or no time")
+    return Fill(
+        trade_id=trade_id,
+        order_id=record.order_id,
+        client_order_id=None,
+        ticker=record.ticker,
+        side=record.outcome_side,
+        price_e4=of_side(record.outcome_side, record.yes_price_dollars),
+        quantity_e2=count_e2(record.count_fp),
+        fee_e6=money_e6(record.fee_cost),
+        is_taker=record.is_taker,
+        at_us=at_us,
+        shard=record.exchange_index,
+    )
+
+
+def position(record: records.PositionRecord) -> RemotePosition:
+    """Return a net position.
+
+    Raises:
+        ValueError: the count is not exact.
+    """
+    return RemotePosition(
+        ticker=record.ticker,
+        signed_e2=count_e2(record.position_fp),
+        shard=record.exchange_index,
+    )
+
+
+def settlement(record: records.SettlementRecord) -> Settlement:
+    """Return a payment to the account.
+
+    Raises:
+        ValueError: a number or time is not exact, or a scalar result has no value.
+    """
+    pays = _PAYS.get(record.market_result)
+    if pays is None and record.value is not None:
+        pays = record.value * 100  # cents per YES of a scalar result
+    at_us = time_us(record.settled_time)
+    if pays is None or at_us is None:
+        raise ValueError(f"result {record.market_result!r} has no value or no time")
+    return Settlement(
+        ticker=record.ticker,
+        at_us=at_us,
+        result=record.market_result,
+        yes_pays_e4=pays,
+        fee_e6=money_e6(record.fee_cost),
+    )
+
+
+def balances(record: records.BalanceRecord) -> tuple[tuple[int, E6], ...]:
+    """Return cash by shard; accounts without a breakdown keep it all on shard 0.
+
+    Raises:
+        ValueError: an amount is not exact.
+    """
+    if record.balance_breakdown:
+        return tuple((b.exchange_index, money_e6(b.balance)) for b in record.balance_breakdown)
+    if record.balance_dollars is not None:
+        return ((0, money_e6(record.balance_dollars)),)
+    return ((0, record.balance * _ONE_CENT_E6),)
