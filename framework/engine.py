@@ -20,7 +20,7 @@ from framework.model.commands import (
     Subscribe,
     Unsubscribe,
 )
-from framework.model.events import AnyEvent, ClockTicked
+from framework.model.events import AnyEvent, ClockTicked, PluginOverran, PluginQuarantined
 from framework.model.market import MarketStatus
 from framework.model.orders import Order, OrderState, Purpose
 from framework.model.records import Record, Verdict
@@ -57,14 +57,23 @@ class Engine:
         run_id: str,
         capabilities: Capabilities,
         settings: EngineSettings | None = None,
+        last_number: int = 0,
     ) -> None:
-        """Start empty: what earlier runs left arrives as the first event."""
+        """Start empty: what earlier runs left arrives as the first event.
+
+        Args:
+            pipeline: Asks the plugins.
+            run_id: The first part of every client order id.
+            capabilities: What the exchange can do.
+            settings: Times and habits.
+            last_number: The highest number a client order id of this run carries already.
+        """
         self.settings = settings or EngineSettings()
         self.state = State()
         self._pipeline = pipeline
         self._run_id = run_id
         self._capabilities = capabilities
-        self._number = 0
+        self._number = last_number
         self._verdicts: list[Verdict] = []
         self._commands: list[AnyCommand] = []
         self._decisions = Decisions(
@@ -85,6 +94,8 @@ class Engine:
         state.apply(event)
         if type(event) is ClockTicked:
             self._pass_time()
+        elif isinstance(event, PluginOverran | PluginQuarantined):
+            self._pipeline.apply(event)
         if state.relisted:
             for ticker in _drain(state.relisted):
                 self._admit(state.markets[ticker])

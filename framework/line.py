@@ -1,0 +1,188 @@
+"""The straight line: events through the engine, decisions into journal and ledger, commands out.
+
+One synchronous call chain per batch. Whatever the chain itself gives rise to (a refusal by the
+ledger's gate, a quarantine) goes through it again before anything else does.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from framework.engine import Engine
+from framework.errors import LedgerError
+from framework.journal import DecisionDigest, JournalWriter
+from framework.model.commands import AnyCommand, SubmitOrder
+from framework.model.events import (
+    AccountReported,
+    AnyEvent,
+    IntentRefused,
+    MarketSettled,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    TradingHalted,
+    TradingResumed,
+)
+from framework.model.orders import Order
+from framework.model.records import Record
+from framework.model.units import Micros
+from framework.pipeline import Pipeline
+from framework.tally import Tally
+from framework.watchdog import Watchdog
+
+_DURABLE = (
+    OrderAccepted,
+    OrderRejected,
+    OrderCancelled,
+    OrderUnknown,
+    OrderFilled,
+    MarketSettled,
+    IntentRefused,
+)
+"""What the ledger keeps of the events."""
+
+_SHOWN_AT_ONCE = 1_000
+"""Watchers are fed at the latest after this many records."""
+_FLUSHED_AT_ONCE = 5_000
+
+
+class Gate(Protocol):
+    """The part of the ledger that the line needs."""
+
+    def commit_intents(self, orders: Sequence[Order], at_us: Micros) -> Sequence[IntentRefused]:
+        """Make orders durable before they are sent, or refuse them."""
+
+    def record_events(self, events: Sequence[AnyEvent]) -> None:
+        """Make order facts, fills and settlements durable."""
+
+    def halt(self, reason: str, at_us: Micros) -> None:
+        """Set the latch."""
+
+    def release(self, at_us: Micros) -> None:
+        """Release the latch."""
+
+
+class Line:
+    """Takes batches of events, sends commands."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        pipeline: Pipeline,
+        journal: JournalWriter,
+        ledger: Gate,
+        watchdog: Watchdog,
+    ) -> None:
+        """Connect the parts; commands wait until `send` is set."""
+        self._engine = engine
+        self._pipeline = pipeline
+        self._journal = journal
+        self._ledger = ledger
+        self._watchdog = watchdog
+        self._events: deque[AnyEvent] = deque()
+        self._busy = False
+        self._unseen: list[Record] = []
+        self._unflushed = 0
+        self.send: Callable[[Sequence[AnyCommand]], None] = lambda _: None
+        self.digest = DecisionDigest()
+        self.tally = Tally()
+        self.count = 0
+        """Events handled."""
+
+    def process(self, events: Sequence[AnyEvent]) -> None:
+        """Take a batch through the line."""
+        self._events.extend(events)
+        if self._busy:
+            return
+        self._busy = True
+        self._watchdog.enter()
+        try:
+            while self._events:
+                batch = tuple(self._events)
+                self._events.clear()
+                self._take(batch)
+        finally:
+            self._watchdog.leave()
+            self._busy = False
+        if len(self._unseen) >= _SHOWN_AT_ONCE:
+            self.show()
+
+    def _take(self, batch: Sequence[AnyEvent]) -> None:
+        engine, journal, unseen = self._engine, self._journal, self._unseen
+        commands: list[AnyCommand] = []
+        durable: list[AnyEvent] = []
+        for event in batch:
+            record = engine.handle(event)
+            journal.append(record)
+            unseen.append(record)
+            self.tally.update(record)
+            if record.commands or record.verdicts:
+                self.digest.update(record)
+                commands.extend(record.commands)
+            if isinstance(event, _DURABLE):
+                durable.append(event)
+            elif isinstance(event, AccountReported):
+                durable += _told(event)
+            elif isinstance(event, TradingHalted):
+                self._latch(event)
+            elif isinstance(event, TradingResumed):
+                self._ledger.release(event.at_us)
+        self.count += len(batch)
+        self._unflushed += len(batch)
+        if durable:
+            self._record(durable, batch[-1].at_us)
+        if commands:
+            self._commit_and_send(commands, batch[-1].at_us)
+        elif self._unflushed >= _FLUSHED_AT_ONCE:
+            self.flush()
+        self._events.extend(self._pipeline.pending_events(batch[-1].at_us))
+
+    def _record(self, facts: Sequence[AnyEvent], at_us: Micros) -> None:
+        """Make facts durable; a ledger that can't write ends new risk, not the run."""
+        try:
+            self._ledger.record_events(facts)
+        except LedgerError as error:
+            self._events.append(TradingHalted(at_us=at_us, reason=str(error)))
+
+    def _latch(self, event: TradingHalted) -> None:
+        with suppress(LedgerError):  # it holds in memory, and the engine has halted already
+            self._ledger.halt(event.reason, event.at_us)
+
+    def _commit_and_send(self, commands: list[AnyCommand], at_us: Micros) -> None:
+        orders = [command.order for command in commands if isinstance(command, SubmitOrder)]
+        if orders:
+            self.flush()  # every intent has its cause on record before it exists
+            refused = self._ledger.commit_intents(orders, at_us)
+            if refused:
+                stopped = {refusal.client_order_id for refusal in refused}
+                self._events.extend(refused)
+                commands = [
+                    command
+                    for command in commands
+                    if not isinstance(command, SubmitOrder)
+                    or command.order.client_order_id not in stopped
+                ]
+        self.send(commands)
+
+    def flush(self) -> None:
+        """Write what has been journalled."""
+        self._journal.flush()
+        self._unflushed = 0
+
+    def show(self) -> None:
+        """Feed the watchers."""
+        if self._unseen:
+            seen, self._unseen = self._unseen, []
+            self._pipeline.observe(seen)
+
+
+def _told(event: AccountReported) -> list[AnyEvent]:
+    """Return the fills and settlements of an account report: perhaps the first word of them."""
+    now, account = event.at_us, event.account
+    fills: list[AnyEvent] = [OrderFilled(at_us=now, fill=fill) for fill in account.fills.rows]
+    return fills + [
+        MarketSettled(at_us=now, settlement=settlement) for settlement in account.settlements.rows
+    ]

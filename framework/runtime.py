@@ -1,0 +1,335 @@
+"""The shell around the engine: one run from opening the exchange to sealing the journal.
+
+Start is recovery: the ledger is read and the exchange asked for orders, fills, positions and
+balances before anything is decided. There is no other start.
+"""
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import anyio
+import msgspec
+import structlog
+
+from framework.clock import stopwatch
+from framework.control import serve_control
+from framework.engine import Engine, EngineSettings
+from framework.errors import ConfigError, ExchangeError, PluginError
+from framework.exchange import Exchange, MarketQuery
+from framework.journal import JournalWriter
+from framework.ledger import Ledger, Recovered
+from framework.line import Line
+from framework.loader import LoadedPlugins
+from framework.model.account import Account
+from framework.model.events import (
+    AccountReported,
+    AnyEvent,
+    ClockTicked,
+    MarketChanged,
+    MarketListed,
+    ObservationArrived,
+    RunStopping,
+    TradingHalted,
+    TradingResumed,
+)
+from framework.model.market import Market
+from framework.model.units import Micros, Ticker
+from framework.outbox import Outbox
+from framework.pipeline import Pipeline
+from framework.running import CurrentRun
+from framework.settings import FrameworkSettings
+from framework.tally import Totals, Trip
+from framework.watchdog import Watchdog
+
+_LAST_ANSWERS = 5.0
+"""Seconds that a stopping run waits for its entries to be cancelled."""
+_IDLE_AUDITS = 10
+"""With nothing held and nothing working the account is read this much more rarely."""
+
+log = structlog.get_logger()
+
+
+class RunResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended and what it did."""
+
+    run_id: str
+    mode: str
+    reason: str
+    interrupted: bool
+    digest: str
+    events: int
+    seconds: float
+    """Real time the run took."""
+    totals: Totals
+    trips: tuple[Trip, ...]
+    journal: str
+    troubles: tuple[str, ...] = ()
+
+
+class Runtime:
+    """Holds the parts of one run together."""
+
+    def __init__(
+        self,
+        run: CurrentRun,
+        settings: FrameworkSettings,
+        plugins: LoadedPlugins,
+        pipeline: Pipeline,
+        watchdog: Watchdog,
+    ) -> None:
+        """Prepare a run; nothing is opened yet."""
+        self.run = run
+        self._settings = settings
+        self._plugins = plugins
+        self._pipeline = pipeline
+        self._watchdog = watchdog
+        self._elapsed = stopwatch()
+        self._listed: dict[Ticker, Market] = {}
+        self._interrupted = False
+        self.troubles: list[str] = []
+        self._opened = False
+        self.line: Line
+        self._ledger: Ledger
+        self.engine: Engine
+        self._exchange: Exchange
+        self._outbox: Outbox
+
+    async def trade(self, journal: JournalWriter, ledger: Ledger) -> RunResult:
+        """Trade until the run is asked to stop.
+
+        Raises:
+            FrameworkError: the run could not start, or had to end.
+        """
+        async with AsyncExitStack() as opened:
+            for service in self._plugins.hooks("open_service", None):
+                await opened.enter_async_context(service.call(self.run))
+            self._exchange = await opened.enter_async_context(self._open_exchange())
+            recovered = ledger.recover(self.run.clock.now_us())
+            self.engine = Engine(
+                self._pipeline,
+                run_id=self.run.run_id,
+                capabilities=self._exchange.capabilities,
+                settings=engine_settings(self._settings),
+                last_number=recovered.counter,
+            )
+            self._ledger = ledger
+            self.line = Line(self.engine, self._pipeline, journal, ledger, self._watchdog)
+            async with anyio.create_task_group() as tasks:
+                self._outbox = Outbox(self._exchange, tasks, self.run.clock, self.line.process)
+                self.line.send = self._outbox.send
+                await self._recover(recovered)
+                for task in (self._listen, self._tick, self._scan, self._audit, self._signals):
+                    tasks.start_soon(task)
+                tasks.start_soon(serve_control, self.run.folder / "control.sock", self._verbs())
+                for feed in self._plugins.hooks("open_feed", None):
+                    tasks.start_soon(self._follow, feed.plugin, feed.call)
+                reason = await self.run.stopped()
+                await self._wind_down(reason)
+                tasks.cancel_scope.cancel()
+        self.line.show()
+        return self._result(reason, journal)
+
+    @asynccontextmanager
+    async def _open_exchange(self) -> AsyncIterator[Exchange]:
+        openers = self._plugins.hooks("open_exchange", None)
+        if len(openers) != 1:
+            raise ConfigError("exactly one enabled plugin must open an exchange; see plugins list")
+        async with openers[0].call(self.run) as exchange:
+            yield exchange
+
+    # --------------------------------------------------------------------------------- start
+
+    async def _recover(self, recovered: Recovered) -> None:
+        """Take the ledger, then the account, then the markets; only then is anything decided."""
+        self.line.process([recovered.read])
+        self._opened = recovered.opened
+        account = await self._exchange.account(recovered.since_us)
+        self._take_account(account, recovery=True)
+        await self._list_markets()
+
+    def _take_account(self, account: Account, *, recovery: bool = False) -> None:
+        """Hold the account against our books; cash that nothing explains is written down."""
+        now = self.run.clock.now_us()
+        before = self.engine.state.portfolio.external_e6
+        self.line.process([AccountReported(at_us=now, account=account, recovery=recovery)])
+        change = self.engine.state.portfolio.external_e6 - before
+        if not self._opened:
+            self._opened = True
+            self._ledger.record_opening(change, now)
+        elif change:
+            self._ledger.record_external(change, now)
+
+    # ----------------------------------------------------------------------------- the tasks
+
+    async def _listen(self) -> None:
+        async for batch in self._exchange.events():
+            self.line.process(batch)
+        self.run.stop("the exchange closed its stream")
+
+    async def _tick(self) -> None:
+        quick = self._settings.tick_every.total_seconds()
+        idle = max(quick, self._settings.refilter_every.total_seconds())
+        while True:
+            await self.run.clock.sleep(quick if self._is_engaged() else idle)
+            self.line.process([ClockTicked(at_us=self.run.clock.now_us())])
+            self.line.show()
+            self.line.flush()
+
+    def _is_engaged(self) -> bool:
+        """Return whether a market is followed, or anything is held or working."""
+        state = self.engine.state
+        return (
+            any(watched.subscribed for watched in state.markets.values())
+            or bool(state.portfolio.positions)
+            or bool(state.orders.tickers())
+        )
+
+    async def _scan(self) -> None:
+        while True:
+            await self.run.clock.sleep(self._settings.scan_every.total_seconds())
+            try:
+                await self._list_markets()
+            except ExchangeError as error:
+                self._trouble("can't list markets", error)
+
+    async def _list_markets(self) -> None:
+        """Report new and changed markets; those we are in are read even when they closed."""
+        seen: set[Ticker] = set()
+        batch: list[AnyEvent] = []
+        async for market in self._exchange.markets(MarketQuery()):
+            seen.add(market.ticker)
+            batch += self._listing(market)
+        state = self.engine.state
+        known = [ticker for ticker in self._listed if ticker not in seen]
+        missing = tuple(t for t in known if state.is_engaged(t) or state.markets[t].subscribed)
+        if missing:
+            query = MarketQuery(open_only=False, tickers=missing)
+            async for market in self._exchange.markets(query):
+                batch += self._listing(market)
+        self.line.process(batch)
+
+    def _listing(self, market: Market) -> list[AnyEvent]:
+        before = self._listed.get(market.ticker)
+        if before == market:
+            return []
+        self._listed[market.ticker] = market
+        now = self.run.clock.now_us()
+        if market.ticker in self.engine.state.markets:
+            return [MarketChanged(at_us=now, market=market)]
+        return [MarketListed(at_us=now, market=market)]
+
+    async def _audit(self) -> None:
+        skipped = 0
+        while True:
+            await self.run.clock.sleep(self._settings.audit_every.total_seconds())
+            state = self.engine.state
+            busy = state.portfolio.positions or state.orders.tickers()
+            skipped += 1
+            if not busy and skipped < _IDLE_AUDITS:
+                continue
+            skipped = 0
+            try:
+                account = await self._exchange.account(self._since_us())
+            except ExchangeError as error:
+                self._trouble("can't read the account", error)
+                continue
+            self._take_account(account)
+
+    def _since_us(self) -> Micros:
+        """Return how far back an audit looks: an hour covers every lag seen so far."""
+        return self.run.clock.now_us() - 3_600_000_000
+
+    async def _follow(self, plugin: str, open_feed: Any) -> None:
+        try:
+            async for observation in open_feed(self.run):
+                event = ObservationArrived(at_us=self.run.clock.now_us(), observation=observation)
+                self.line.process([event])
+        except (PluginError, ExchangeError, OSError) as error:
+            self._trouble(f"feed of {plugin} is down", error)
+
+    async def _signals(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+            async for number in received:
+                self._interrupted = True
+                self.run.stop(f"interrupted by {signal.Signals(number).name}")
+
+    def _trouble(self, what: str, error: Exception) -> None:
+        self.troubles.append(f"{what}: {error}")
+        log.warning(what, error=str(error))
+
+    # ------------------------------------------------------------------------------- control
+
+    def _verbs(self) -> dict[str, Any]:
+        def halt(arguments: dict[str, Any]) -> dict[str, Any]:
+            reason = str(arguments.get("reason") or "halted by hand")
+            self.line.process([TradingHalted(at_us=self.run.clock.now_us(), reason=reason)])
+            return self.status()
+
+        def resume(_: dict[str, Any]) -> dict[str, Any]:
+            self.line.process([TradingResumed(at_us=self.run.clock.now_us())])
+            return self.status()
+
+        def stop(_: dict[str, Any]) -> dict[str, Any]:
+            self.run.stop("stopped by hand")
+            return self.status()
+
+        return {"status": lambda _: self.status(), "halt": halt, "resume": resume, "stop": stop}
+
+    def status(self) -> dict[str, Any]:
+        """Return what `framework status` shows."""
+        state = self.engine.state
+        return {
+            "run": self.run.run_id,
+            "mode": self.run.mode,
+            "now_us": self.run.clock.now_us(),
+            "halted": state.halted,
+            "connected": state.connected,
+            "events": self.line.count,
+            "markets": len(state.markets),
+            "followed": sum(watched.subscribed for watched in state.markets.values()),
+            "positions": len(state.portfolio.positions),
+            "open_orders": state.worst.open_orders(),
+            "totals": msgspec.to_builtins(self.line.tally.totals(), str_keys=True),
+        }
+
+    # ----------------------------------------------------------------------------------- end
+
+    async def _wind_down(self, reason: str) -> None:
+        """Cancel entries, wait a little for the answers, and leave exits where they are."""
+        self.line.process([RunStopping(at_us=self.run.clock.now_us(), reason=reason)])
+        with anyio.move_on_after(_LAST_ANSWERS):
+            while self._outbox.waiting or any(
+                live.is_entry for live in self.engine.state.orders.live()
+            ):
+                await self.run.clock.sleep(0.1)
+
+    def _result(self, reason: str, journal: JournalWriter) -> RunResult:
+        return RunResult(
+            run_id=self.run.run_id,
+            mode=self.run.mode,
+            reason=reason,
+            interrupted=self._interrupted,
+            digest=self.line.digest.hexdigest(),
+            events=self.line.count,
+            seconds=round(self._elapsed(), 3),
+            totals=self.line.tally.totals(),
+            trips=self.line.tally.trips(),
+            journal=str(journal.path),
+            troubles=(*self.troubles, *self._outbox.troubles),
+        )
+
+
+def engine_settings(settings: FrameworkSettings) -> EngineSettings:
+    """Return what the engine needs of `[framework]`."""
+
+    def micros(seconds: float) -> Micros:
+        return round(seconds * 1_000_000)
+
+    return EngineSettings(
+        good_for_us=micros(settings.good_for.total_seconds()),
+        reprice_after_us=micros(settings.reprice_after.total_seconds()),
+        keep_remainder=settings.keep_remainder,
+        refilter_every_us=micros(settings.refilter_every.total_seconds()),
+    )

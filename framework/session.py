@@ -1,0 +1,166 @@
+"""One run from settings to result: folder, journal, ledger, clock, and the outermost frame."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from framework.clock import run_real, run_virtual, stopwatch, wall_clock_us
+from framework.control import read_halt_file
+from framework.errors import ConfigError, FrameworkError, InvariantError
+from framework.journal import JournalWriter
+from framework.ledger import Ledger, open_ledger
+from framework.loader import LoadedPlugins
+from framework.model.market import moment
+from framework.pipeline import Pipeline
+from framework.run import Clock, Mode, RunOptions
+from framework.running import CurrentRun, Progress
+from framework.runtime import RunResult, Runtime
+from framework.settings import Settings
+from framework.watchdog import Watchdog
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line asked for beyond kalshi.toml."""
+
+    options: RunOptions
+    pace: float | None = None
+    """Virtual seconds per real one; None is as fast as possible."""
+    live: bool = False
+    """Whether `--live` was given."""
+
+
+def run_session(
+    settings: Settings,
+    plugins: LoadedPlugins,
+    request: RunRequest,
+    progress: Progress | None = None,
+) -> RunResult:
+    """Run until the session ends or is interrupted.
+
+    Raises:
+        ConfigError: the settings do not allow this run.
+        FrameworkError: the run had to end; the journal in its folder tells how far it got.
+    """
+    mode = settings.framework.mode
+    _may_go_live(mode, live=request.live)
+    run_id = f"s{request.options.seed}" if mode is Mode.SANDBOX else secrets.token_hex(4)
+    folder = new_run_folder(settings.runs_dir, mode, run_id)
+
+    async def main(clock: Clock) -> RunResult:
+        run = CurrentRun(
+            run_id=run_id,
+            mode=mode,
+            options=request.options,
+            folder=folder,
+            clock=clock,
+            connections=plugins.hooks("open_connection", None),
+            suppliers=plugins.hooks("supply_credentials", None),
+            progress=progress,
+        )
+        return await _recorded(run, settings, plugins)
+
+    if mode is Mode.SANDBOX:
+        return _unwrapped(lambda: run_virtual(main, pace=request.pace))
+    return _unwrapped(lambda: run_real(main))
+
+
+def new_run_folder(runs_dir: Path, mode: Mode, run_id: str) -> Path:
+    """Make the folder of a run, readable by its owner only.
+
+    Raises:
+        ConfigError: it can't be made.
+    """
+    stamp = moment(wall_clock_us()).strftime("%Y%m%d-%H%M%S-%f")[:-3]
+    folder = runs_dir / f"{stamp}-{mode}-{run_id}"
+    try:
+        runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+    except OSError as error:
+        raise ConfigError(
+            f"{folder}: can't make the run's folder: {error.strerror}; set framework.runs_dir"
+        ) from None
+    return folder
+
+
+def _may_go_live(mode: Mode, *, live: bool) -> None:
+    if mode is Mode.LIVE and not live:
+        raise ConfigError('framework.mode is "live": add --live to send real orders')
+    if live and mode is not Mode.LIVE:
+        raise ConfigError(f'--live needs framework.mode = "live" (was "{mode}")')
+
+
+async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> RunResult:
+    """Trade with a journal and a ledger, and close both however it ends."""
+    journal = JournalWriter(run.folder / "journal.jsonl", _header(run, settings, plugins))
+    ledger = _ledger(run, settings)
+    watchdog = Watchdog(run.folder, settings.framework.plugin_stuck_after.total_seconds())
+    elapsed = stopwatch()
+    pipeline = Pipeline(
+        plugins,
+        stopwatch=lambda: round(elapsed() * 1_000_000),
+        faults_limit=settings.framework.plugin_faults_limit,
+    )
+    runtime = Runtime(run, settings.framework, plugins, pipeline, watchdog)
+    ended = "broken off"
+    try:
+        ledger.acquire_lock(run.clock.now_us())
+        halted = read_halt_file(settings.runs_dir)
+        if halted:
+            ledger.halt(halted, run.clock.now_us())
+        result = await runtime.trade(journal, ledger)
+        ended = result.reason
+        return result
+    finally:
+        watchdog.stop()
+        ledger.close()
+        journal.close({"reason": ended})
+
+
+def _header(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> dict[str, object]:
+    text = b"" if settings.path is None else settings.path.read_bytes()
+    return {
+        "run_id": run.run_id,
+        "mode": run.mode,
+        "seed": run.options.seed,
+        "recording": None if run.options.recording is None else run.options.recording.name,
+        "settings": hashlib.sha256(text).hexdigest(),
+        "plugins": [row.name for row in plugins.rows if row.enabled],
+        "strategies": list(plugins.strategies),
+    }
+
+
+def _ledger(run: CurrentRun, settings: Settings) -> Ledger:
+    """Open the durable store: a sandbox's dies with its exchange, the others outlive runs."""
+    place = run.folder if run.mode is Mode.SANDBOX else settings.runs_dir
+    return open_ledger(
+        settings.framework.ledger or place / f"ledger-{run.mode}.sqlite",
+        durability=settings.framework.durability,
+        account=run.mode,
+        run_id=run.run_id,
+    )
+
+
+def _unwrapped(start: Callable[[], RunResult]) -> RunResult:
+    """Run, and raise what ended a task group as the one error it was."""
+    try:
+        return start()
+    except BaseExceptionGroup as group:
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    flat: list[BaseException] = []
+    waiting: list[BaseException] = [group]
+    while waiting:
+        error = waiting.pop(0)
+        if isinstance(error, BaseExceptionGroup):
+            waiting.extend(error.exceptions)
+        else:
+            flat.append(error)
+    known = [error for error in flat if isinstance(error, FrameworkError)]
+    if known:
+        return known[0]
+    return InvariantError(f"{type(flat[0]).__name__}: {flat[0]}")

@@ -1,0 +1,182 @@
+"""Wanted orders against working orders."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from framework.model.orders import OrderFact, OrderState, Purpose, TimeInForce, Urgency
+from framework.model.units import Side, to_e4
+from framework.testing.builders import NOW_US, order
+from framework.working import LiveOrder, Patience, Wanted, WorkingOrders, compare, crosses
+
+SECOND = 1_000_000
+PATIENCE = Patience(reprice_us=5 * SECOND)
+
+
+def entry_wish(limit="0.90", **changes):
+    terms = {
+        "strategy": "under_test",
+        "side": Side.YES,
+        "limit_e4": to_e4(limit),
+        "purpose": Purpose.ENTRY,
+        "reason": "why",
+    }
+    return Wanted(**(terms | changes))
+
+
+def exit_wish(limit_e4=1_000, quantity_e2=10_00, urgency=Urgency.TAKE_PROFIT, **changes):
+    terms = {
+        "strategy": "under_test",
+        "side": Side.NO,
+        "limit_e4": limit_e4,
+        "quantity_e2": quantity_e2,
+        "purpose": Purpose.EXIT,
+        "reason": "why",
+        "urgency": urgency,
+    }
+    return Wanted(**(terms | changes))
+
+
+def working(limit="0.90", *, state=OrderState.OPEN, sent_us=NOW_US, **changes):
+    live = LiveOrder(order(limit=limit, **changes), sent_us)
+    live.state = state
+    live.order_id = None if state is OrderState.PENDING else f"x-{live.order.client_order_id}"
+    return live
+
+
+def working_exit(limit="0.10", *, urgency=Urgency.TAKE_PROFIT, quantity=10, **changes):
+    return working(
+        limit, side=Side.NO, purpose=Purpose.EXIT, urgency=urgency, quantity=quantity, **changes
+    )
+
+
+def test_submits_what_is_wanted_and_not_working():
+    wish = entry_wish()
+
+    plan = compare([wish], [], NOW_US, PATIENCE)
+
+    assert plan.submit == (wish,)
+    assert not plan.cancel
+
+
+def test_leaves_a_working_order_that_is_still_wanted():
+    plan = compare([entry_wish()], [working()], NOW_US + 60 * SECOND, PATIENCE)
+
+    assert not plan.submit
+    assert not plan.cancel
+
+
+def test_cancels_a_working_order_that_nobody_wants():
+    live = working()
+
+    plan = compare([], [live], NOW_US, PATIENCE)
+
+    assert plan.cancel == ((live, "no longer wanted"),)
+
+
+def test_reprices_by_cancelling_first_and_never_sends_beside_the_old_order():
+    live = working("0.90")
+
+    plan = compare([entry_wish("0.91")], [live], NOW_US + 5 * SECOND, PATIENCE)
+
+    assert plan.cancel == ((live, "re-priced"),)
+    assert not plan.submit
+
+
+def test_does_not_reprice_before_its_patience_ends():
+    plan = compare([entry_wish("0.91")], [working("0.90")], NOW_US + 5 * SECOND - 1, PATIENCE)
+
+    assert not plan.cancel
+    assert not plan.submit
+
+
+@pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.UNKNOWN])
+def test_neither_cancels_nor_repeats_an_order_that_has_not_been_answered(state):
+    plan = compare([entry_wish("0.91")], [working("0.90", state=state)], NOW_US * 2, PATIENCE)
+
+    assert not plan.cancel
+    assert not plan.submit
+
+
+def test_sends_a_cancel_once_until_its_patience_ends():
+    live = working()
+    live.cancel_us = NOW_US
+
+    soon = compare([], [live], NOW_US + PATIENCE.cancel_us - 1, PATIENCE)
+    late = compare([], [live], NOW_US + PATIENCE.cancel_us, PATIENCE)
+
+    assert not soon.cancel
+    assert len(late.cancel) == 1
+
+
+def test_a_more_urgent_exit_cancels_the_working_one_at_once_and_waits_for_its_end():
+    live = working_exit(urgency=Urgency.TAKE_PROFIT)
+    stop = exit_wish(1_500, urgency=Urgency.STOP, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)
+
+    plan = compare([stop], [live], NOW_US, PATIENCE)
+
+    assert plan.cancel == ((live, "more urgent exit"),)
+    assert not plan.submit
+
+
+def test_an_exit_larger_than_the_position_is_cancelled_at_once():
+    live = working_exit(quantity=10)
+
+    plan = compare([exit_wish(quantity_e2=4_00)], [live], NOW_US, PATIENCE)
+
+    assert plan.cancel == ((live, "exit larger than the position"),)
+
+
+def test_one_exit_per_position_whoever_wants_the_second():
+    live = working_exit()
+
+    plan = compare([exit_wish(strategy="another")], [live], NOW_US, PATIENCE)
+
+    assert not plan.submit
+
+
+def test_an_exit_that_would_trade_with_our_own_entry_waits_until_the_entry_has_ended():
+    entry = working("0.90")
+    stop = exit_wish(limit_e4=1_500, urgency=Urgency.STOP)
+
+    plan = compare([stop], [entry], NOW_US, PATIENCE)
+
+    assert plan.cancel == ((entry, "no longer wanted"),)
+    assert not plan.submit
+
+
+@given(st.integers(1, 9_999), st.integers(1, 9_999))
+def test_orders_cross_when_their_prices_add_up_to_a_dollar(yes_e4, no_e4):
+    buyer = LiveOrder(order(), NOW_US).order
+    yes = type(buyer)(
+        **{f: getattr(buyer, f) for f in buyer.__struct_fields__} | {"limit_e4": yes_e4}
+    )
+
+    assert crosses(yes, exit_wish(no_e4)) is (yes_e4 + no_e4 >= 10_000)
+
+
+def test_a_closed_order_with_fills_under_way_stays_live():
+    orders = WorkingOrders()
+    live = working(quantity=10)
+    orders.add(live)
+
+    orders.report(live, 10_00)
+    orders.take(live, OrderFact.FULLY_FILLED)
+
+    assert live.is_live
+    assert live.remaining_e2 == 10_00
+    orders.book(live, 10_00)
+    assert not live.is_live
+    assert not orders.has(live.order.ticker)
+
+
+def test_an_order_is_found_by_either_id_after_its_end():
+    orders = WorkingOrders()
+    live = working()
+    orders.add(live)
+
+    orders.take(live, OrderFact.CANCELLED)
+
+    assert orders.find(live.order.client_order_id) is live
+    assert orders.find(None, live.order_id) is live
+    assert orders.find("somebody else's", "unknown") is None
