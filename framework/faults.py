@@ -1,0 +1,50 @@
+"""What a stranger's code did wrong, in words; and a fence around code that may do it.
+
+Used where a plugin's failure must not take down what surrounds it: on the decision line, while
+modules are imported, while verbs are listed.
+"""
+
+import re
+from pathlib import Path
+from traceback import format_exception_only
+from types import TracebackType
+from typing import Final
+
+_ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
+_OURS: Final = str(Path(__file__).parent)
+
+
+def described(error: BaseException) -> str:
+    """Return what went wrong and where, without addresses: a replay has to read the same."""
+    what = _ADDRESS.sub("", format_exception_only(error)[-1].strip())
+    place = ""
+    step = error.__traceback__
+    while step is not None:
+        file = step.tb_frame.f_code.co_filename
+        if not file.startswith((_OURS, "<frozen")):
+            place = f" ({file.rpartition('/')[2]}:{step.tb_lineno})"
+        step = step.tb_next
+    return what + place
+
+
+class Fence:
+    """A `with` block that keeps whatever a stranger's code raises, except Ctrl-C.
+
+    Attributes:
+        error: What was raised inside, or None.
+    """
+
+    def __init__(self) -> None:
+        self.error: BaseException | None = None
+
+    def __enter__(self) -> "Fence":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self.error = error
+        return error is not None and not isinstance(error, KeyboardInterrupt)
