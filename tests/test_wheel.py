@@ -76,14 +76,12 @@ def pip(*arguments: str | Path) -> None:
 def environment(folder: Path, what: Path, *, editable: bool = False) -> Path:
     """Install the package into a clean environment and return its `framework` command."""
     venv.create(folder, with_pip=False)
-    python = folder / "bin" / "python"
-    pip(
-        "--python", python, "install", "--no-index", "--no-deps", "--no-build-isolation",
-        *(["-e"] if editable else []), what,
-    )  # fmt: skip
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     site = folder / "lib" / version / "site-packages"
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    flags = ("--no-index", "--no-deps", "--no-build-isolation", "--ignore-installed")
+    python = folder / "bin" / "python"
+    pip("--python", python, "install", *flags, *(["-e"] if editable else []), what)
     return folder / "bin" / "framework"
 
 
@@ -103,6 +101,11 @@ def wheel(tmp_path_factory, source):
 @pytest.fixture(scope="module")
 def command(tmp_path_factory, wheel):
     return environment(tmp_path_factory.mktemp("installed") / "venv", wheel)
+
+
+@pytest.fixture(scope="module")
+def editable_command(tmp_path_factory, source):
+    return environment(tmp_path_factory.mktemp("editable") / "venv", source, editable=True)
 
 
 @pytest.fixture
@@ -201,12 +204,17 @@ def test_a_regular_package_elsewhere_on_the_path_is_named(command, user_project,
     assert str(marker) in listing.stderr
 
 
-def test_an_editable_clone_finds_each_plugin_once(source, tmp_path):
+def test_a_users_folders_merge_with_an_editable_install(editable_command, user_project):
+    found = names(plugins_list(editable_command, user_project))
+
+    assert {"quiet_hours", "never_buys", "liquidity", "high_probability"} <= set(found)
+
+
+def test_an_editable_clone_finds_each_plugin_once(editable_command, source, tmp_path):
     """The clone is on the path twice: as the installed package and as the project."""
-    command = environment(tmp_path / "venv", source, editable=True)
     (tmp_path / "link").symlink_to(source)
     for root in (source, tmp_path / "link"):
-        found = names(plugins_list(command, root))
+        found = names(plugins_list(editable_command, root))
 
         assert "liquidity" in found
         assert len(found) == len(set(found))
