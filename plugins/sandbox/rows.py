@@ -1,0 +1,161 @@
+"""What the embedded exchange takes, keeps and tells, free of any wire.
+
+Prices stand in the row's own side; `canceled` and the reasons are the exchange's own words,
+because these rows are the exchange.
+"""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
+from framework.model.market import Market
+from framework.model.orders import TimeInForce
+from framework.model.units import E2, E4, E6, Micros, Side, Ticker
+
+RowStatus: TypeAlias = Literal["resting", "canceled", "executed"]
+LifecycleKind: TypeAlias = Literal[
+    "created", "activated", "deactivated", "close_date_updated", "determined", "settled"
+]
+
+
+class Refusal(Exception):  # noqa: N818 - an answer of the exchange, not a fault
+    """The exchange refuses a request; nothing changed.
+
+    Attributes:
+        status: The HTTP status.
+        code: The exchange's code (kalshi-api.md section 12).
+        message: The same in words.
+        details: What the exchange adds, or None.
+    """
+
+    def __init__(self, status: int, code: str, message: str, details: str | None = None) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = details
+
+
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as it arrives: it buys `side` at `limit` or better."""
+
+    ticker: Ticker
+    side: Side
+    limit_e4: E4
+    quantity_e2: E2
+    client_order_id: str | None = None
+    time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCELLED
+    post_only: bool = False
+    reduce_only: bool = False
+    expires_us: Micros | None = None
+    shard: int | None = None
+    """None or -1 routes by ticker."""
+    self_trade_prevention: str = "taker_at_cross"
+
+
+class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An order after its last change."""
+
+    order_id: str
+    client_order_id: str | None
+    ticker: Ticker
+    side: Side
+    limit_e4: E4
+    status: RowStatus
+    initial_e2: E2
+    filled_e2: E2
+    remaining_e2: E2
+    """What was not filled; it rests only while `status` is resting."""
+    taker_cost_e6: E6
+    maker_cost_e6: E6
+    taker_fees_e6: E6
+    maker_fees_e6: E6
+    created_us: Micros
+    updated_us: Micros
+    expires_us: Micros | None
+    reason: str | None
+    """The exchange's `last_update_reason`."""
+    shard: int
+
+
+class FillRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution of ours."""
+
+    trade_id: str
+    order_id: str
+    client_order_id: str | None
+    ticker: Ticker
+    side: Side
+    price_e4: E4
+    quantity_e2: E2
+    fee_e6: E6
+    is_taker: bool
+    at_us: Micros
+    post_position_e2: E2
+    """The signed net position after it."""
+    shard: int
+
+
+class SettlementRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What a finalized market paid on the position held there."""
+
+    ticker: Ticker
+    event_ticker: Ticker
+    result: str
+    yes_e2: E2
+    no_e2: E2
+    yes_cost_e6: E6
+    no_cost_e6: E6
+    revenue_e6: E6
+    fee_e6: E6
+    at_us: Micros
+    shard: int
+
+
+class PositionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The net position in one market: positive is YES; zero where everything was closed again."""
+
+    ticker: Ticker
+    signed_e2: E2
+    exposure_e6: E6
+    """What the open contracts cost, without fees."""
+    traded_e6: E6
+    realized_e6: E6
+    """Without fees."""
+    fees_e6: E6
+    at_us: Micros
+    shard: int
+
+
+class OrderNotice(msgspec.Struct, frozen=True):
+    """An order changed."""
+
+    order: OrderRow
+
+
+class FillNotice(msgspec.Struct, frozen=True):
+    """An order of ours traded."""
+
+    fill: FillRow
+
+
+class LifecycleNotice(msgspec.Struct, frozen=True):
+    """A market took a step that the exchange announces; opening and closing by time are not."""
+
+    ticker: Ticker
+    kind: LifecycleKind
+    market: Market
+    at_us: Micros
+
+
+Notice: TypeAlias = (
+    BookReplaced
+    | BookChanged
+    | TradePrinted
+    | QuoteTicked
+    | OrderNotice
+    | FillNotice
+    | LifecycleNotice
+)
+"""What the exchange's streams have to tell."""
