@@ -191,8 +191,8 @@ class HighProbability(Plugin):
         bid_e4, ask_e4, volume_e2 = book.bid_e4, book.ask_e4, market.volume_e2
         if bid_e4 is None or ask_e4 is None or volume_e2 is None:
             return None
-        twice_the_spread = 2 * (ask_e4 - bid_e4)
-        if not twice_the_spread * limits.ratio_under < limits.ratio_over * (ask_e4 + bid_e4):
+        spread, twice_the_mid = ask_e4 - bid_e4, ask_e4 + bid_e4
+        if not 0 < 2 * spread * limits.ratio_under < limits.ratio_over * twice_the_mid:
             return None
         takes = self.entry is Entry.TAKE
         price_e4 = ask_e4 if takes else bid_e4
