@@ -89,7 +89,7 @@ def account_report(
     recovery: bool = False,
 ) -> AccountReported:
     """Return the exchange's view of an account with $1,000 on shard 0, as of `at_us`."""
-    rows = {"as_of_us": at_us, "complete": complete}
+    rows: dict[str, Any] = {"as_of_us": at_us, "complete": complete}
     return AccountReported(
         at_us=at_us,
         recovery=recovery,
