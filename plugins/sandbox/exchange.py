@@ -126,7 +126,7 @@ class SandboxExchange:
         return self._accounts.positions()
 
     def portfolio_value_e6(self) -> E6:
-        """Return what selling every position at the best bids would bring; no bid brings nothing."""
+        """Return what every position would bring at the best bids; without a bid nothing."""
         return sum(
             position.quantity_e2 * (self.book(position.ticker).bid(position.side) or 0)
             for position in self._accounts.open_positions()
