@@ -106,7 +106,7 @@ def tuple_of(plugins: list[Plugin], *terms: object) -> Callable[[], None]:
 
 def show_bare(a: Order, b: Snapshot, c: PortfolioView) -> None:
     plugins = [AsksAll(), AsksAll(), AsksAll()]
-    first, second, third = (plugin.check_risk for plugin in plugins)
+    methods = tuple(plugin.check_risk for plugin in plugins)
     registry = pluggy.PluginManager(PROJECT)
     registry.add_hookspecs(hookspecs)
     for plugin in plugins:
@@ -114,9 +114,8 @@ def show_bare(a: Order, b: Snapshot, c: PortfolioView) -> None:
     relay = registry.hook.check_risk
 
     def by_hand() -> None:
-        first(a, b, c)
-        second(a, b, c)
-        third(a, b, c)
+        for method in methods:
+            method(a, b, c)
 
     hand, compiled, relayed = seconds_of(
         by_hand, tuple_of(plugins, a, b, c), lambda: relay(order=a, snapshot=b, portfolio=c)
