@@ -4,36 +4,39 @@ Asks the pipeline in the fixed order (filter, exit, entry, size, risk) and notes
 that changed. It sends nothing.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from datetime import timedelta
 
 import msgspec
 
+from framework.exchange import Capabilities
 from framework.model.market import moment
 from framework.model.orders import Order, Purpose, TimeInForce, Urgency
+from framework.model.portfolio import Position
 from framework.model.records import Stage, Verdict
-from framework.model.signals import Rejection
-from framework.model.units import Side, Ticker, price_of, quantity_of, to_e2, to_e4
+from framework.model.signals import EntrySignal, ExitSignal, Rejection
+from framework.model.units import E2, Micros, Side, Ticker, price_of, quantity_of, to_e2, to_e4
 from framework.model.view import PortfolioView, Snapshot
-from framework.watched import Siblings
+from framework.pipeline import Pipeline
+from framework.state import State
+from framework.watched import Siblings, Watched
 from framework.working import LiveOrder, Wanted
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import timedelta
-
-    from framework.engine import EngineSettings
-    from framework.exchange import Capabilities
-    from framework.model.portfolio import Position
-    from framework.model.signals import EntrySignal, ExitSignal
-    from framework.model.units import E2, Micros
-    from framework.pipeline import Pipeline
-    from framework.state import State
-    from framework.watched import Watched
 
 _SHARED = "(none)"
 """The owner shown for a position no strategy of this run speaks for."""
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine needs of `[framework]`, in microseconds."""
+
+    good_for_us: Micros = 300_000_000
+    """How long an entry rests when its signal does not say."""
+    reprice_after_us: Micros = 5_000_000
+    keep_remainder: bool = True
+    """Whether the rest of a partly filled entry goes on working."""
+    refilter_every_us: Micros = 10_000_000
+    retry_after_us: Micros = 1_000_000
+    """An exit that did not finish, or a refused entry, is sent again after this."""
 
 
 class Decisions:

@@ -7,11 +7,10 @@ same commands.
 
 from collections.abc import Sequence
 
-import msgspec
-
-from framework.decisions import Decisions
+from framework.decisions import Decisions, EngineSettings
 from framework.errors import InvariantError
 from framework.exchange import Capabilities
+from framework.facts import take_in
 from framework.model.commands import (
     AnyCommand,
     CancelOrder,
@@ -32,19 +31,6 @@ from framework.working import LiveOrder, Patience, Wanted, compare
 
 _ASK_AGAIN_US = 5_000_000
 """An order nobody can speak for is asked about this often."""
-
-
-class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine needs of `[framework]`, in microseconds."""
-
-    good_for_us: Micros = 300_000_000
-    """How long an entry rests when its signal does not say."""
-    reprice_after_us: Micros = 5_000_000
-    keep_remainder: bool = True
-    """Whether the rest of a partly filled entry goes on working."""
-    refilter_every_us: Micros = 10_000_000
-    retry_after_us: Micros = 1_000_000
-    """An exit that did not finish, or a refused entry, is sent again after this."""
 
 
 class Engine:
@@ -91,7 +77,7 @@ class Engine:
             InvariantError: the event does not fit the state; the run must stop.
         """
         state = self.state
-        state.apply(event)
+        take_in(state, event)
         if type(event) is ClockTicked:
             self._pass_time()
         elif isinstance(event, PluginOverran | PluginQuarantined):

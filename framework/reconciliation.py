@@ -3,23 +3,15 @@
 At start it rebuilds what earlier runs knew; later it finds what a stream lost.
 """
 
-from __future__ import annotations
+from typing import Final
 
-from typing import TYPE_CHECKING, Final
-
-from framework.model.account import RemoteOrder, RemoteStatus
+from framework.model.account import Account, RemoteOrder, RemoteStatus
+from framework.model.events import AccountReported, LedgerRead
 from framework.model.orders import OrderFact, OrderState
+from framework.model.portfolio import Portfolio
 from framework.model.units import E2, Micros, Side, Ticker
+from framework.state import GRACE_US, State
 from framework.working import LiveOrder
-
-if TYPE_CHECKING:
-    from framework.model.account import Account
-    from framework.model.events import AccountReported, LedgerRead
-    from framework.model.portfolio import Portfolio
-    from framework.state import State
-
-GRACE_US: Final = 5_000_000
-"""A read is newer than a send only by this much: user data lags."""
 
 _FACTS: Final = {
     RemoteStatus.OPEN: OrderFact.ACCEPTED,

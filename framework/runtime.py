@@ -15,7 +15,8 @@ import structlog
 
 from framework.clock import stopwatch
 from framework.control import serve_control
-from framework.engine import Engine, EngineSettings
+from framework.decisions import EngineSettings
+from framework.engine import Engine
 from framework.errors import ConfigError, ExchangeError, PluginError
 from framework.exchange import Exchange, MarketQuery
 from framework.journal import JournalWriter

@@ -1,53 +1,39 @@
-"""The engine's memory: every event is applied here before anything is decided.
+"""The engine's memory: markets, portfolio and orders as the events so far make them.
 
 Knows nothing of plugins and sends nothing. What a decision must look at again is collected in
-`touched`.
+`touched`. Which event goes where stands in `framework.facts`.
 """
 
-from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Final
 
-from framework.errors import InvariantError
 from framework.model.events import (
-    AccountReported,
-    AnyEvent,
     BookChanged,
     BookInvalidated,
     BookReplaced,
     CancelRefused,
     ClockTicked,
-    Event,
-    IntentRefused,
-    LedgerRead,
     MarketChanged,
     MarketListed,
-    MarketSettled,
     ObservationArrived,
-    OrderAbsent,
     OrderAccepted,
     OrderCancelled,
-    OrderFilled,
-    OrderRejected,
     OrderUnknown,
-    PluginOverran,
-    PluginQuarantined,
     QuoteTicked,
     RunStopping,
     StreamLost,
-    StreamRestored,
     TradePrinted,
-    TradingHalted,
-    TradingResumed,
 )
 from framework.model.market import Market, Settlement
 from framework.model.orders import Fill, OrderFact, OrderState
 from framework.model.portfolio import Portfolio
 from framework.model.units import E4, Micros, Side, Ticker
-from framework.reconciliation import GRACE_US, read_ledger, report_account
 from framework.risk import WorstCase
 from framework.watched import Watched
 from framework.working import LiveOrder, WorkingOrders
+
+GRACE_US: Final = 5_000_000
+"""A read is newer than a send only by this much: user data lags."""
 
 
 class State:
@@ -73,17 +59,6 @@ class State:
         """Markets whose filters must be asked again."""
         self.questions: dict[str, None] = {}
         """Orders the exchange must be asked about."""
-        self._appliers = _appliers(self)
-
-    def apply(self, event: AnyEvent) -> None:
-        """Take one event in."""
-        self.now_us = event.at_us
-        self.worst.start_day(event.at_us)
-        try:
-            applier = self._appliers[type(event)]
-        except KeyError:
-            raise InvariantError(f"the engine has no place for {type(event).__name__}") from None
-        applier(event)
 
     # --------------------------------------------------------------------------- lookups
 
@@ -256,48 +231,15 @@ class State:
         """Time passed: exits, lifetimes and cancels without effect are looked at again."""
         self._touch_engaged()
 
+    def restore_stream(self) -> None:
+        """The connection is back; books become usable with their next snapshot."""
+        self.connected = True
+
+    def observe(self, event: ObservationArrived) -> None:
+        """Remember outside data, the newest of each key."""
+        seen = event.observation
+        self.observations[f"{seen.source}.{seen.key}"] = seen.value
+
     def _touch_engaged(self) -> None:
         for ticker in (*self.portfolio.positions, *self.orders.tickers()):
             self.touched[ticker] = None
-
-
-def _restore(state: State) -> None:
-    state.connected = True
-
-
-def _observe(state: State, event: ObservationArrived) -> None:
-    seen = event.observation
-    state.observations[f"{seen.source}.{seen.key}"] = seen.value
-
-
-def _appliers(state: State) -> dict[type[Event], Callable[[Any], None]]:
-    """Return who takes in which event: the closed set, each named once."""
-    return {
-        LedgerRead: lambda event: read_ledger(state, event),
-        ClockTicked: state.tick,
-        MarketListed: state.list_market,
-        MarketChanged: state.list_market,
-        MarketSettled: lambda event: state.settle(event.settlement),
-        BookReplaced: state.replace_book,
-        BookChanged: state.change_book,
-        BookInvalidated: state.invalidate_book,
-        TradePrinted: state.print_trade,
-        QuoteTicked: state.quote,
-        OrderAccepted: state.accept,
-        OrderRejected: lambda event: state.reject(event.client_order_id),
-        OrderFilled: lambda event: state.fill(event.fill),
-        OrderCancelled: state.cancelled,
-        OrderUnknown: state.lose_order,
-        OrderAbsent: lambda event: state.miss_order(event.client_order_id, event.as_of_us),
-        CancelRefused: state.refuse_cancel,
-        IntentRefused: lambda event: state.reject(event.client_order_id),
-        AccountReported: lambda event: report_account(state, event),
-        ObservationArrived: lambda event: _observe(state, event),
-        StreamLost: state.lose_stream,
-        StreamRestored: lambda _: _restore(state),
-        TradingHalted: lambda event: state.halt(event.reason),
-        TradingResumed: lambda _: state.halt(None),
-        RunStopping: state.stop,
-        PluginOverran: lambda _: None,
-        PluginQuarantined: lambda _: None,
-    }

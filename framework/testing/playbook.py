@@ -11,7 +11,8 @@ from typing import Any, Self
 
 from framework import hookspecs
 from framework.compiled import Implementation, taking_all
-from framework.engine import Engine, EngineSettings
+from framework.decisions import EngineSettings
+from framework.engine import Engine
 from framework.exchange import Capabilities
 from framework.model.account import (
     Account,

@@ -8,7 +8,8 @@ import pytest
 from pydantic import PrivateAttr
 
 from framework import EntrySignal, ExitSignal, Plugin, Rejection, Side, Urgency, hookimpl
-from framework.engine import Engine, EngineSettings
+from framework.decisions import EngineSettings
+from framework.engine import Engine
 from framework.errors import InvariantError
 from framework.exchange import Capabilities
 from framework.model.account import (

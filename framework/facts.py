@@ -1,0 +1,83 @@
+"""Which event is taken in where: the closed set, each named once."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from framework.errors import InvariantError
+from framework.model.events import (
+    AccountReported,
+    AnyEvent,
+    BookChanged,
+    BookInvalidated,
+    BookReplaced,
+    CancelRefused,
+    ClockTicked,
+    Event,
+    IntentRefused,
+    LedgerRead,
+    MarketChanged,
+    MarketListed,
+    MarketSettled,
+    ObservationArrived,
+    OrderAbsent,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    OrderRejected,
+    OrderUnknown,
+    PluginOverran,
+    PluginQuarantined,
+    QuoteTicked,
+    RunStopping,
+    StreamLost,
+    StreamRestored,
+    TradePrinted,
+    TradingHalted,
+    TradingResumed,
+)
+from framework.reconciliation import read_ledger, report_account
+from framework.state import State
+
+_PLACES: Final[dict[type[Event], Callable[[State, Any], object]]] = {
+    LedgerRead: read_ledger,
+    ClockTicked: State.tick,
+    MarketListed: State.list_market,
+    MarketChanged: State.list_market,
+    MarketSettled: lambda state, event: state.settle(event.settlement),
+    BookReplaced: State.replace_book,
+    BookChanged: State.change_book,
+    BookInvalidated: State.invalidate_book,
+    TradePrinted: State.print_trade,
+    QuoteTicked: State.quote,
+    OrderAccepted: State.accept,
+    OrderRejected: lambda state, event: state.reject(event.client_order_id),
+    OrderFilled: lambda state, event: state.fill(event.fill),
+    OrderCancelled: State.cancelled,
+    OrderUnknown: State.lose_order,
+    OrderAbsent: lambda state, event: state.miss_order(event.client_order_id, event.as_of_us),
+    CancelRefused: State.refuse_cancel,
+    IntentRefused: lambda state, event: state.reject(event.client_order_id),
+    AccountReported: report_account,
+    ObservationArrived: State.observe,
+    StreamLost: State.lose_stream,
+    StreamRestored: lambda state, _: state.restore_stream(),
+    TradingHalted: lambda state, event: state.halt(event.reason),
+    TradingResumed: lambda state, _: state.halt(None),
+    RunStopping: State.stop,
+    PluginOverran: lambda _state, _event: None,  # the pipeline's business
+    PluginQuarantined: lambda _state, _event: None,
+}
+
+
+def take_in(state: State, event: AnyEvent) -> None:
+    """Make the state what it is after an event.
+
+    Raises:
+        InvariantError: nobody takes in events of this kind.
+    """
+    place = _PLACES.get(type(event))
+    if place is None:
+        raise InvariantError(f"the engine has no place for {type(event).__name__}")
+    state.now_us = event.at_us
+    state.worst.start_day(event.at_us)
+    place(state, event)
