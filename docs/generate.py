@@ -6,7 +6,6 @@ the settings from the models that read them, the map of modules from their docst
 """
 
 import ast
-import importlib
 import inspect
 import json
 import re
@@ -17,14 +16,17 @@ from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from types import ModuleType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from types import UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from framework import Money, Plugin, Price, Quantity, Ratio, Secret
-from framework.settings import FrameworkSettings
+from framework.discovery import discover
+from framework.implementations import hooks_of
+from framework.loader import class_of
+from framework.settings import FrameworkSettings, PluginTable
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOOKSPECS = PROJECT / "framework" / "hookspecs.py"
@@ -147,44 +149,27 @@ def imports_for(example: ast.ClassDef, tree: ast.Module) -> list[str]:
 def settings_page() -> str:
     """Return docs/settings.md."""
     parts = [NOTICE, SETTINGS_INTRO, "## `[framework]`\n", table_of(FrameworkSettings)]
-    for folder, title in (("plugins", "Plugins"), ("strategies", "Strategies")):
+    for kind, title in (("plugins", "Plugins"), ("strategies", "Strategies")):
         parts.append(f"## {title}\n")
-        parts += [
-            plugin_section(folder, module, plugin)
-            for module in modules_of(folder)
-            for plugin in plugins_in(module)
-        ]
+        parts += [plugin_section(f"{kind}.{name}", plugin) for name, plugin in plugins_of(kind)]
     return "\n".join(parts)
 
 
-def modules_of(folder: str) -> Iterator[ModuleType]:
-    """Yield the modules and packages right under a folder, by name."""
-    paths = [*(PROJECT / folder).glob("*.py"), *(PROJECT / folder).glob("*/__init__.py")]
-    names = {path.parent.name if path.name == "__init__.py" else path.stem for path in paths}
-    for name in sorted(names):
-        yield importlib.import_module(f"{folder}.{name}")
+def plugins_of(kind: str) -> Iterator[tuple[str, type[Plugin]]]:
+    """Yield the built-in plugins of a kind, as the loader finds them."""
+    catalog = discover(PROJECT)
+    for found in sorted(catalog.found.values(), key=lambda found: found.name):
+        if found.kind == kind:
+            yield found.name, class_of(PluginTable(kind, found.name), found, catalog)
 
 
-def plugins_in(module: ModuleType) -> list[type[Plugin]]:
-    """Return the plugin classes a module defines or, as a package, hands out."""
-    return [
-        value
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, Plugin)
-        and (value.__module__ + ".").startswith(module.__name__ + ".")
-    ]
-
-
-def plugin_section(folder: str, module: ModuleType, plugin: type[Plugin]) -> str:
+def plugin_section(table: str, plugin: type[Plugin]) -> str:
     """Return one plugin's table of settings, with what it does and which hooks it answers."""
-    name = module.__name__.removeprefix(f"{folder}.")
-    hooks = [hook.name for hook in functions(HOOKSPECS) if hook.name in vars(plugin)]
     return "\n".join(
         [
-            f"### `[{folder}.{name}]`\n",
+            f"### `[{table}]`\n",
             f"{inspect.getdoc(plugin)}\n",
-            f"Answers {', '.join(f'`{hook}`' for hook in hooks)}.\n",
+            f"Answers {', '.join(f'`{hook}`' for hook in hooks_of(plugin))}.\n",
             table_of(plugin),
         ]
     )
@@ -194,7 +179,9 @@ def table_of(model: type[BaseModel]) -> str:
     """Return a model's fields as a table."""
     if not model.model_fields:
         return "No settings.\n"
-    hints = get_type_hints(model, include_extras=True)
+    hints: dict[str, Any] = {}
+    for owner in reversed(model.__mro__):
+        hints |= inspect.get_annotations(owner)
     rows = [
         f"| `{field.alias or name}` | {kind_of(hints[name])}{bounds_of(field)} "
         f"| {default_of(field)} | {meaning_of(field)} |"
