@@ -23,6 +23,7 @@ MOST_LINES_OF_A_FUNCTION = 50
 
 FRONT_DOOR = [
     "Duration",
+    "Duration",
     "EntrySignal",
     "ExitSignal",
     "Fill",
@@ -54,8 +55,10 @@ OPEN_TO_PLUGINS = OPEN_TO_STRATEGIES | {
     "framework.exchange",
     "framework.journal",
     "framework.matching",
+    "framework.plugin",
     "framework.report",
     "framework.run",
+    "framework.streams",
     "framework.testing",
 }
 
