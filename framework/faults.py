@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from traceback import format_exception_only
 from types import TracebackType
-from typing import Final
+from typing import Final, Self
 
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 _OURS: Final = str(Path(__file__).parent)
@@ -37,7 +37,12 @@ class Fence:
     def __init__(self) -> None:
         self.error: BaseException | None = None
 
-    def __enter__(self) -> "Fence":
+    @property
+    def raised(self) -> BaseException:
+        """What was raised, where the code after the block is only reached because of it."""
+        return self.error or RuntimeError("nothing was raised")
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

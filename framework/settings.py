@@ -255,8 +255,8 @@ def _framework(raw: object, problems: list[str]) -> FrameworkSettings:
     if not isinstance(raw, dict):
         problems.append(f"framework: must be a table (was {shown(raw)})")
         return FrameworkSettings()
-    settings, faults = validated(FrameworkSettings, raw)
-    problems += [f"framework.{line}" for line in faults]
+    settings, faults = validated(FrameworkSettings, raw, "framework")
+    problems += faults
     return FrameworkSettings() if settings is None else settings
 
 
@@ -287,8 +287,8 @@ def _table(kind: str, name: str, raw: object, problems: list[str]) -> PluginTabl
     if not _NAME.fullmatch(name):
         problems.append(f"{key}: a name is letters, digits and underscores, starting with a letter")
         return None
-    reserved, faults = validated(_Reserved, {k: raw[k] for k in RESERVED if k in raw})
-    problems += [f"{key}.{line}" for line in faults]
+    reserved, faults = validated(_Reserved, {k: raw[k] for k in RESERVED if k in raw}, key)
+    problems += faults
     if kind == STRATEGIES and "for" in raw:
         problems.append(f"{key}.for: only shared plugins speak for strategies: remove it")
     reserved = _Reserved() if reserved is None else reserved

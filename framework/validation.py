@@ -61,29 +61,32 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def validated(model: type[_Model], raw: Mapping[str, Any]) -> tuple[_Model | None, list[str]]:
-    """Return the model of a table, or None and each fault as `key: what is wrong`."""
-    ready, faults = _read_words(model, raw)
-    known = {line.partition(":")[0] for line in faults}
+def validated(
+    model: type[_Model], raw: Mapping[str, Any], table: str
+) -> tuple[_Model | None, list[str]]:
+    """Return the model of a table, or None and each fault as `table.key: what is wrong`."""
+    ready, wrong = _read_words(model, raw)
+    faults = [f"{table}.{key}: {reason}" for key, reason in wrong.items()]
     try:
         instance = model.model_validate(ready)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             key = _key(detail["loc"], raw)
-            line = f"{key}: {_reason(model, dict(detail))}".removeprefix(": ")
-            if key not in known and line not in faults:
-                faults.append(line)
-        return None, faults
+            if key not in wrong:
+                faults.append(f"{table}{key and '.'}{key}: {_reason(model, dict(detail))}")
+        return None, list(dict.fromkeys(faults))
     return (None if faults else instance), faults
 
 
-def _read_words(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return a table ready for its model, with faults that pydantic would let pass.
+def _read_words(
+    model: type[BaseModel], raw: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a table ready for its model, and what pydantic would wrongly let pass, by key.
 
     A bool is no number and a text no whole number, and a plain `timedelta` field reads the same
     words as `Duration`; pydantic by itself would take `30` for half a minute.
     """
-    ready, faults = dict(raw), []
+    ready, wrong = dict(raw), {}
     for name, field in model.model_fields.items():
         key = field.alias or name
         if key not in raw:
@@ -93,12 +96,12 @@ def _read_words(model: type[BaseModel], raw: Mapping[str, Any]) -> tuple[dict[st
             try:
                 ready[key] = to_duration(raw[key])
             except ValueError as error:
-                faults.append(f"{key}: {error}")
-                del ready[key]
-        elif (wrong := _wrong_scalar(types, raw[key])) is not None:
-            faults.append(f"{key}: must be {wrong} (was {shown(raw[key])})")
+                wrong[key] = str(error)
+        elif (wanted := _wrong_scalar(types, raw[key])) is not None:
+            wrong[key] = f"must be {wanted} (was {shown(raw[key])})"
+        if key in wrong:
             del ready[key]
-    return ready, faults
+    return ready, wrong
 
 
 def _wrong_scalar(types: set[Any], value: object) -> str | None:
