@@ -1,0 +1,129 @@
+"""The adapter for Kalshi: the exchange's wire on one side, the framework's Exchange on the other.
+
+Nothing here knows of strategies, risk or the ledger.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from typing import Literal
+
+import anyio
+from pydantic import Field, field_validator
+
+from framework import Plugin, Secret, hookimpl
+from framework.errors import ConfigError
+from framework.exchange import Exchange
+from framework.run import Credentials, Mode, Run
+from plugins.kalshi.adapter import KalshiExchange
+from plugins.kalshi.codec.fixed_point import FixedPoint
+from plugins.kalshi.hosts import addresses
+from plugins.kalshi.rest import Rest, open_client
+from plugins.kalshi.signing import Signer
+
+__all__ = ["Kalshi", "KalshiExchange"]
+
+
+class Kalshi(Plugin):
+    """Trade on Kalshi, or on whatever speaks its wire."""
+
+    api: Literal["fixed-point", "cents"] = Field(
+        default="fixed-point", description="The dialect: today's is fixed-point."
+    )
+    key_id: Secret | None = Field(
+        default=None, description="The id of the API key; the sandbox supplies its own."
+    )
+    private_key: Secret | None = Field(
+        default=None, description="The private key in PEM, RSA or Ed25519."
+    )
+    rest_url: str | None = Field(
+        default=None, description="Another address of the mode's REST API, such as a loopback one."
+    )
+    stream_url: str | None = Field(
+        default=None, description="Another address of the mode's stream."
+    )
+    subaccount: int | None = Field(
+        default=None, ge=0, le=63, description="The subaccount to trade; none is the key's own."
+    )
+    exclude_combos: bool = Field(
+        default=True, description="Leave out combinations of markets, which flood every list."
+    )
+
+    @field_validator("api")
+    @classmethod
+    def _is_spoken(cls, api: str) -> str:
+        if api == "cents":
+            raise ValueError('"cents" is not spoken yet: write api = "fixed-point"')
+        return api
+
+    @hookimpl
+    def open_exchange(self, run: Run) -> AbstractAsyncContextManager[Exchange]:
+        """Open the account that the mode and the key name.
+
+        Raises:
+            ConfigError: the key is missing or unusable, or an address is not of this mode.
+            AuthError: the exchange refuses the key or the clock.
+        """
+        return self._open(run)
+
+    @asynccontextmanager
+    async def _open(self, run: Run) -> AsyncIterator[KalshiExchange]:
+        found = run.credentials("kalshi") or self._own_credentials(run.mode)
+        where = addresses(
+            run.mode, found.rest_url or self.rest_url, found.stream_url or self.stream_url
+        )
+        signer = Signer(found.key_id, found.private_key)
+        codec = FixedPoint(subaccount=self.subaccount)
+        with _unwrapped():
+            async with (
+                open_client(run, use_tls=where.use_tls) as client,
+                anyio.create_task_group() as tasks,
+            ):
+                exchange = KalshiExchange(
+                    run,
+                    client,
+                    Rest(client, where.rest, signer, run),
+                    where.stream,
+                    codec,
+                    tasks,
+                    subaccount=self.subaccount,
+                    exclude_combos=self.exclude_combos,
+                )
+                await exchange.open()
+                try:
+                    yield exchange
+                finally:
+                    tasks.cancel_scope.cancel()
+
+    def _own_credentials(self, mode: Mode) -> Credentials:
+        """Read the key from the settings."""
+        if mode is Mode.SANDBOX:
+            raise ConfigError(
+                "plugins.kalshi: sandbox mode needs the sandbox plugin, which supplies the key; "
+                "remove enabled = false from [plugins.sandbox] or change framework.mode"
+            )
+        problems = [
+            f"plugins.kalshi.{name}: is missing: {mode} mode needs a key; write {name} = {example}"
+            for name, example, secret in (
+                ("key_id", '{ env = "KALSHI_KEY_ID" }', self.key_id),
+                ("private_key", '{ file = "~/.kalshi/key.pem" }', self.private_key),
+            )
+            if secret is None
+        ]
+        if self.key_id is None or self.private_key is None:
+            raise ConfigError(*problems)
+        try:
+            key_id = self.key_id.read().decode()
+        except UnicodeDecodeError:
+            raise ConfigError("plugins.kalshi.key_id: is not text") from None
+        return Credentials(key_id=key_id, private_key=self.private_key.read())
+
+
+@contextmanager
+def _unwrapped() -> Iterator[None]:
+    """Raise a lone exception as itself: a task group wraps even what its body raised."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise

@@ -1,0 +1,148 @@
+"""What can be traded: markets with what only their event and series tell.
+
+A market's record names neither its series nor its fees, nor whether its siblings exclude each
+other. Events and series are read once, many at a time, and kept until the exchange reports a
+change.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from framework.errors import AuthError, ExchangeError
+from framework.exchange import MarketQuery
+from framework.model.market import EventGroup, Market, Series, Settlement
+from framework.model.units import Ticker
+from plugins.kalshi.codec import Codec, Json, Query
+from plugins.kalshi.rest import Rest
+
+PAGE: Final = 1_000
+TICKERS_PER_READ: Final = 100
+"""In one query: the exchange bills a list once, but an address has a length."""
+SERIES_ONE_BY_ONE: Final = 20
+"""Above this the whole list of series is read at once."""
+
+
+class Catalog:
+    """Reads markets, and remembers which have been listed."""
+
+    def __init__(self, rest: Rest, codec: Codec, *, exclude_combos: bool) -> None:
+        self._rest = rest
+        self._codec = codec
+        self._exclude_combos = exclude_combos
+        self._groups: dict[Ticker, EventGroup | None] = {}
+        self._series: dict[Ticker, Series | None] = {}
+        self.known: set[Ticker] = set()
+        """Every market given out so far."""
+
+    async def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
+        """List markets; those whose record can't be read are left out, counted and named.
+
+        Raises:
+            AuthError: the exchange refuses the key.
+            ExchangeError: a page could not be read.
+        """
+        for part in _parts(query):
+            rows: list[Json] = []
+            parameters = self._codec.list_markets(part, exclude_combos=self._exclude_combos)
+            async for row in self._rest.pages("/markets", parameters, "markets"):
+                rows.append(row)
+                if len(rows) == PAGE:
+                    for market in await self._read(rows):
+                        yield market
+                    rows = []
+            for market in await self._read(rows):
+                yield market
+
+    async def market(self, ticker: Ticker) -> tuple[Market, Settlement | None] | None:
+        """Read one market, and what it pays once it does; None when it can't be read.
+
+        Raises:
+            AuthError: the exchange refuses the key.
+            ExchangeError: it does not know the market (yet), or gave no readable answer.
+        """
+        found = await self._rest.get(f"/markets/{ticker}", template="/markets/{ticker}")
+        row = found.get("market")
+        if not isinstance(row, dict):
+            raise ExchangeError(f"GET /markets/{ticker}: the answer holds no market")
+        markets = await self._read([row])
+        return (markets[0], self._codec.payment(row)) if markets else None
+
+    def forget(self, event_ticker: Ticker) -> None:
+        """Read an event again when it is next needed: its fees changed."""
+        self._groups.pop(event_ticker, None)
+
+    async def _read(self, rows: Sequence[Json]) -> list[Market]:
+        await self._learn_groups(rows)
+        markets = []
+        for row in rows:
+            group = self._groups.get(str(row.get("event_ticker")))
+            series = self._series.get(group.series_ticker) if group else None
+            market = self._codec.market(row, group, series)
+            if market is not None:
+                self.known.add(market.ticker)
+                markets.append(market)
+        return markets
+
+    async def _learn_groups(self, rows: Sequence[Json]) -> None:
+        named = dict.fromkeys(str(row.get("event_ticker")) for row in rows)
+        missing = [ticker for ticker in named if ticker not in self._groups]
+        for start in range(0, len(missing), TICKERS_PER_READ):
+            await self._learn_listed(missing[start : start + TICKERS_PER_READ])
+        for ticker in missing:
+            if ticker not in self._groups:  # combos stand in no list
+                self._groups[ticker] = await self._group(ticker)
+        groups = [group for ticker in named if (group := self._groups[ticker])]
+        await self._learn_series(list(dict.fromkeys(group.series_ticker for group in groups)))
+
+    async def _learn_listed(self, tickers: Sequence[Ticker]) -> None:
+        if len(tickers) == 1:
+            return
+        query: Query = {"tickers": ",".join(tickers), "limit": 200}
+        async for row in self._rest.pages("/events", query, "events"):
+            group = self._codec.group(row)
+            if group is not None:
+                self._groups[group.ticker] = group
+
+    async def _group(self, ticker: Ticker) -> EventGroup | None:
+        found = await self._optional(f"/events/{ticker}", "/events/{event_ticker}")
+        row = found.get("event")
+        return self._codec.group(row) if isinstance(row, dict) else None
+
+    async def _learn_series(self, tickers: Sequence[Ticker]) -> None:
+        missing = [ticker for ticker in tickers if ticker not in self._series]
+        if len(missing) > SERIES_ONE_BY_ONE:
+            async for record in self._rest.pages("/series", {}, "series"):
+                if (series := self._codec.series(record)) is not None:
+                    self._series[series.ticker] = series
+        for ticker in missing:
+            if ticker not in self._series:
+                found = await self._optional(f"/series/{ticker}", "/series/{series_ticker}")
+                row = found.get("series")
+                self._series[ticker] = self._codec.series(row) if isinstance(row, dict) else None
+
+    async def _optional(self, path: str, template: str) -> Json:
+        """Read an object that may be missing: only 404 says so."""
+        try:
+            return await self._rest.get(path, template=template)
+        except AuthError:
+            raise
+        except ExchangeError as fault:
+            if fault.status != 404:
+                raise
+            self._codec.drift.count(f"{template}: not found")
+            return {}
+
+
+def _parts(query: MarketQuery) -> list[MarketQuery]:
+    """Split a query that names many markets."""
+    if query.tickers is None:
+        return [query]
+    return [
+        MarketQuery(
+            open_only=query.open_only,
+            tickers=query.tickers[start : start + TICKERS_PER_READ],
+            series=query.series,
+            event=query.event,
+        )
+        for start in range(0, len(query.tickers), TICKERS_PER_READ)
+    ]

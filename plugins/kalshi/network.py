@@ -1,0 +1,208 @@
+"""HTTP and WebSocket over the run's own byte streams.
+
+httpx and httpx-ws both open their connections through `run.connect`, with TLS above it, so a
+test or the sandbox can stand in for the network below everything that matters: time-outs, pings
+and half-written frames are real there. All time-outs are the event loop's, so under virtual time
+they fire at the exact second; no thread is used.
+"""
+
+import select
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import certifi
+import httpcore
+import httpx
+from anyio.abc import ByteStream, SocketAttribute
+from anyio.streams.tls import TLSAttribute, TLSStream
+
+from framework.errors import ExchangeError
+
+Connect = Callable[[str, int], Awaitable[ByteStream]]
+"""`run.connect`."""
+
+
+@contextmanager
+def _named(
+    timeout: type[Exception], broken: type[Exception], *also: type[Exception]
+) -> Iterator[None]:
+    """Turn a stream's exceptions into the ones httpcore's callers know."""
+    closed: tuple[type[Exception], ...] = (
+        anyio.BrokenResourceError,
+        anyio.ClosedResourceError,
+        OSError,  # ssl.SSLError is one
+        *also,
+    )
+    try:
+        yield
+    except TimeoutError as fault:
+        raise timeout(str(fault)) from fault
+    except closed as fault:
+        raise broken(str(fault) or type(fault).__name__) from fault
+
+
+class ConnectedStream(httpcore.AsyncNetworkStream):
+    """One byte stream as httpcore wants it."""
+
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
+        """Return what has arrived; nothing means the other end closed."""
+        with _named(httpcore.ReadTimeout, httpcore.ReadError), anyio.fail_after(timeout):
+            try:
+                return await self._stream.receive(max_bytes)
+            except anyio.EndOfStream:
+                return b""
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
+        """Send all of it."""
+        if buffer:
+            with _named(httpcore.WriteTimeout, httpcore.WriteError), anyio.fail_after(timeout):
+                await self._stream.send(buffer)
+
+    async def aclose(self) -> None:
+        """Close it, whatever state it is in."""
+        await anyio.aclose_forcefully(self._stream)
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+    ) -> httpcore.AsyncNetworkStream:
+        """Return an encrypted stream over this one."""
+        errors = _named(httpcore.ConnectTimeout, httpcore.ConnectError, anyio.EndOfStream)
+        with errors, anyio.fail_after(timeout):
+            secured = await TLSStream.wrap(
+                self._stream,
+                hostname=server_hostname,
+                ssl_context=ssl_context,
+                standard_compatible=False,  # the exchange's servers close without a notice
+            )
+        return ConnectedStream(secured)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Answer the two things httpcore asks: the TLS object, and whether the peer is gone."""
+        if info == "ssl_object":
+            return self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - anyio, not SQL
+        if info == "is_readable":
+            return _has_ended(self._stream)
+        return None
+
+
+def _has_ended(stream: ByteStream) -> bool:
+    """Return whether an idle connection has something to read: only its end can that be.
+
+    Without this look a write could go out on a connection the server has already closed, and an
+    order's fate would be unknown for no reason. Streams without a socket can't be asked.
+    """
+    socket = stream.extra(SocketAttribute.raw_socket, None)  # noqa: S610 - anyio, not SQL
+    if socket is None:
+        return False
+    if socket.fileno() < 0:
+        return True
+    poll = select.poll()
+    poll.register(socket.fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class RunBackend(httpcore.AsyncNetworkBackend):
+    """Opens httpcore's connections through the run."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109 - httpcore's signature
+        local_address: str | None = None,  # noqa: ARG002 - httpcore's signature
+        socket_options: Iterable[Any] | None = None,  # noqa: ARG002 - httpcore's signature
+    ) -> httpcore.AsyncNetworkStream:
+        """Open a byte stream to a host."""
+        errors = _named(httpcore.ConnectTimeout, httpcore.ConnectError, ExchangeError)
+        with errors, anyio.fail_after(timeout):
+            return ConnectedStream(await self._connect(host, port))
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the event loop's time."""
+        await anyio.sleep(seconds)
+
+
+class RunTransport(httpx.AsyncBaseTransport):
+    """httpx over a connection pool whose connections are the run's."""
+
+    def __init__(self, connect: Connect, *, use_tls: bool) -> None:
+        context = ssl.create_default_context(cafile=certifi.where()) if use_tls else None
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=context,
+            max_connections=20,
+            keepalive_expiry=None,  # httpcore would read a real clock for it
+            retries=0,  # a write is sent once
+            network_backend=RunBackend(connect),
+        )
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return its response, the body still to be read."""
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        with _as_httpx(request):
+            reply = await self._pool.handle_async_request(
+                httpcore.Request(
+                    method=request.method,
+                    url=url,
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        return httpx.Response(
+            status_code=reply.status,
+            headers=reply.headers,
+            stream=_Body(reply, request),
+            extensions=reply.extensions,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._pool.aclose()
+
+
+class _Body(httpx.AsyncByteStream):
+    def __init__(self, reply: httpcore.Response, request: httpx.Request) -> None:
+        self._reply = reply
+        self._request = request
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _as_httpx(self._request):
+            async for part in self._reply.aiter_stream():
+                yield part
+
+    async def aclose(self) -> None:
+        await self._reply.aclose()
+
+
+@contextmanager
+def _as_httpx(request: httpx.Request) -> Iterator[None]:
+    """Raise httpx's exception of the same name."""
+    try:
+        yield
+    except (
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.UnsupportedProtocol,
+    ) as fault:
+        kind: type[httpx.TransportError] = getattr(
+            httpx, type(fault).__name__, httpx.TransportError
+        )
+        raise kind(str(fault), request=request) from fault

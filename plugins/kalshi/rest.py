@@ -1,0 +1,242 @@
+"""Signed requests to the exchange's REST API.
+
+Reads are repeated with growing, jittered pauses over the run's clock and generator. Writes are
+sent exactly once: whether a lost one was done is for a query to tell, not for a second send.
+"""
+
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from framework.errors import AuthError, ExchangeError
+from framework.model.market import micros
+from framework.model.units import Micros
+from framework.run import Run
+from plugins.kalshi.codec import Json, Query, Request
+from plugins.kalshi.limits import AccountLimits, EndpointCosts, Limits
+from plugins.kalshi.network import RunTransport
+from plugins.kalshi.refusals import refusal
+from plugins.kalshi.signing import Signer
+
+ATTEMPTS: Final = 6
+FIRST_PAUSE_S: Final = 0.25
+LONGEST_PAUSE_S: Final = 8.0
+TIMEOUT: Final = httpx.Timeout(connect=5, read=10, write=5, pool=5)
+LARGE_SKEW_US: Final = 5_000_000
+"""Beyond this the exchange may refuse signatures (measured: 5 s pass, 30 s do not)."""
+_decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
+_AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer to a write, whatever it says."""
+
+    status: int
+    body: bytes
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """No answer to a write came; `reason` is the transport's."""
+
+    reason: str
+
+
+class Rest:
+    """The REST API of one account.
+
+    Attributes:
+        limits: The token budget in force.
+        skew_us: How far this machine's clock is ahead of the exchange's, to about a second;
+            None before the first answer.
+    """
+
+    def __init__(
+        self, client: httpx.AsyncClient, base: httpx.URL, signer: Signer, run: Run
+    ) -> None:
+        self._client = client
+        self._base = base
+        self._signer = signer
+        self._clock = run.clock
+        self._rng = run.rng
+        self.limits = Limits(run.clock)
+        self.skew_us: Micros | None = None
+
+    # ----------------------------------------------------------------------------- reads
+
+    async def get(self, path: str, query: Query | None = None, *, template: str = "") -> Json:
+        """Read one object.
+
+        Raises:
+            AuthError: the exchange refuses the key, its rights, or the clock.
+            ExchangeError: it refuses the request, or gave no readable answer in six attempts.
+        """
+        request = Request(method="GET", path=path, template=template or path, query=query or {})
+        problem = ExchangeError(f"GET {path}: no attempt")
+        for attempt in range(ATTEMPTS):
+            if attempt:
+                longest = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
+                await self._clock.sleep(self._rng.uniform(0, longest))
+            await self.limits.take_read(self.limits.cost("GET", request.template))
+            try:
+                reply = await self._send(request)
+            except httpx.RequestError as fault:
+                problem = ExchangeError(f"GET {path}: {_named(fault)}")
+                continue
+            if reply.status == 200:
+                found = _decoded(reply.body)
+                if isinstance(found, dict):
+                    return found
+                problem = ExchangeError(f"GET {path}: the answer is no JSON object", status=200)
+                continue
+            problem = self._problem(request, reply)
+            if reply.status not in _AGAIN:
+                raise problem
+            if reply.status == 429:
+                self.limits.read.empty()
+        raise problem
+
+    async def pages(self, path: str, query: Query, key: str) -> AsyncIterator[Json]:
+        """Read a list of objects, every page of it or an error.
+
+        Raises:
+            AuthError: as for `get`.
+            ExchangeError: as for `get`; or a page holds no list; or paging goes in a circle,
+                which is what the exchange answers a cursor it does not know with.
+        """
+        cursor = ""
+        cursors = {cursor}
+        while True:
+            page = await self.get(path, {**query, "cursor": cursor} if cursor else query)
+            rows = page.get(key)
+            if not isinstance(rows, list):
+                raise ExchangeError(f"GET {path}: the page holds no list {key}")
+            for row in rows:
+                if not isinstance(row, dict):
+                    raise ExchangeError(f"GET {path}: {key} holds something else than objects")
+                yield row
+            cursor = page.get("cursor") or ""
+            if not cursor:
+                return
+            if cursor in cursors:
+                raise ExchangeError(f"GET {path}: paging goes in a circle")
+            cursors.add(cursor)
+
+    async def adopt_limits(self) -> None:
+        """Ask for the account's own token budget; what it does not tell stays Basic.
+
+        Raises:
+            AuthError: the exchange refuses the key, its rights, or the clock.
+        """
+        limits, costs = None, None
+        try:
+            limits = msgspec.convert(await self.get("/account/limits"), AccountLimits)
+            costs = msgspec.convert(await self.get("/account/endpoint_costs"), EndpointCosts)
+        except AuthError:
+            raise
+        except (ExchangeError, msgspec.ValidationError):
+            pass  # the Basic tier is what every account has at least
+        self.limits.adopt(limits, costs)
+
+    # ---------------------------------------------------------------------------- writes
+
+    async def write(self, request: Request, *, urgent: bool) -> Reply | Lost | None:
+        """Send a write, once.
+
+        Args:
+            request: What to send.
+            urgent: Cancels and exits may use the reserved part of the budget.
+
+        Returns:
+            The answer; `Lost` without one; None when it was never sent because the budget left
+            it waiting too long.
+        """
+        cost = self.limits.cost(request.method, request.template)
+        if not await self.limits.take_write(cost, urgent=urgent):
+            return None
+        try:
+            reply = await self._send(request)
+        except httpx.RequestError as fault:
+            return Lost(_named(fault))
+        if reply.status == 429:
+            self.limits.write.empty()
+        return reply
+
+    # --------------------------------------------------------------------------- sending
+
+    def headers(self, method: str, url: httpx.URL) -> dict[str, str]:
+        """Return the headers that authorize one request, signed now."""
+        path = url.raw_path.partition(b"?")[0].decode()
+        return self._signer.headers(method, path, self._clock.now_us())
+
+    async def _send(self, request: Request) -> Reply:
+        url = self._base.copy_with(path=self._base.path + request.path)
+        headers = self.headers(request.method, url)
+        if request.body:
+            headers["Content-Type"] = "application/json"
+        sent_us = self._clock.now_us()
+        response = await self._client.request(
+            request.method,
+            url,
+            params=request.query or None,
+            content=request.body or None,
+            headers=headers,
+        )
+        self._measure_skew(response.headers.get("Date"), sent_us)
+        return Reply(response.status_code, response.content)
+
+    def _measure_skew(self, date: str | None, sent_us: Micros) -> None:
+        if date is None:
+            return
+        try:
+            theirs_us = micros(parsedate_to_datetime(date)) + 500_000  # it has whole seconds
+        except (ValueError, TypeError):
+            return
+        self.skew_us = (sent_us + self._clock.now_us()) // 2 - theirs_us
+
+    def _problem(self, request: Request, reply: Reply) -> ExchangeError:
+        why = refusal(reply.status, reply.body)
+        text = f"{request.method} {request.path}: {why.message or why.code}"
+        if reply.status in {401, 403}:
+            return self.auth_error(text, reply.status, why.code)
+        return ExchangeError(text, status=reply.status, code=why.code)
+
+    def auth_error(self, text: str, status: int, code: str) -> AuthError:
+        """Return the error of a refused key; it names the clock when that is the likely cause."""
+        if self.skew_us is not None and abs(self.skew_us) > LARGE_SKEW_US:
+            where = "ahead of" if self.skew_us > 0 else "behind"
+            seconds = abs(self.skew_us) // 1_000_000
+            text = f"{text}; this machine's clock is {seconds} s {where} the exchange's: set it"
+        return AuthError(text, status=status, code=code)
+
+
+def open_client(run: Run, *, use_tls: bool) -> httpx.AsyncClient:
+    """Return an HTTP client over the run's connections; it follows no redirect and no proxy."""
+    return httpx.AsyncClient(
+        transport=RunTransport(run.connect, use_tls=use_tls),
+        timeout=TIMEOUT,
+        trust_env=False,
+        follow_redirects=False,
+        headers={"Accept": "application/json", "User-Agent": "kalshi-framework"},
+        event_hooks={"response": [_keep_refusal]},
+    )
+
+
+async def _keep_refusal(response: httpx.Response) -> None:
+    """Read why an upgrade was refused, before httpx-ws closes the response."""
+    if response.status_code != 101:
+        await response.aread()
+
+
+def _named(fault: httpx.RequestError) -> str:
+    return f"{type(fault).__name__} {fault}".strip()
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return _decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

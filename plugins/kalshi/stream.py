@@ -1,0 +1,281 @@
+"""The stream: connect, subscribe, keep every book honest, and connect again.
+
+One task reads; what one read of the socket gives becomes one batch of events. Commands are
+written by a second task, so that a slow exchange never stops the reading. A connection that
+ends is an event, not an error; only a refused key ends the stream.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Protocol
+
+import anyio
+from httpx_ws import WebSocketUpgradeError
+
+from framework.errors import AuthError
+from framework.model.events import AnyEvent, BookInvalidated, StreamLost, StreamRestored
+from framework.model.units import Micros, Ticker
+from framework.run import Clock
+from plugins.kalshi import codec as wire
+from plugins.kalshi.refusals import refusal
+from plugins.kalshi.sequence import Sequence as Numbers
+from plugins.kalshi.session import Session, StreamDropped
+from plugins.kalshi.subscriptions import BOOK, DEAD, LIFECYCLE, Subscriptions
+
+PAUSES_S: Final = (1, 2, 4, 8, 16, 30)
+"""Between attempts to connect; the last one repeats."""
+Emit = Callable[[Sequence[AnyEvent]], Awaitable[None]]
+Connect = Callable[[], AbstractAsyncContextManager[Session]]
+
+
+class Watcher(Protocol):
+    """What the stream tells besides events: the adapter reads the rest by REST."""
+
+    def market_changed(self, ticker: Ticker, kind: str) -> None:
+        """A market's record is out of date."""
+
+    def fees_changed(self, event_ticker: Ticker) -> None:
+        """An event's fees are out of date."""
+
+    def markets_uncertain(self) -> None:
+        """Messages about markets may have been missed."""
+
+    def restored(self, lost_us: Micros) -> None:
+        """The connection is back: what happened to the account since then is unknown."""
+
+
+class Stream:
+    """The connection to the exchange's stream, over all its interruptions.
+
+    Attributes:
+        subscriptions: What is wanted and what is confirmed.
+        opened: Set when the first connection is subscribed, or will never be.
+        heard_us: When anything last came.
+    """
+
+    def __init__(
+        self,
+        codec: wire.Codec,
+        clock: Clock,
+        *,
+        connect: Connect,
+        emit: Emit,
+        watcher: Watcher,
+        refused: Callable[[str, int, str], AuthError],
+    ) -> None:
+        """Set up; `refused` makes the error of a refused key."""
+        self._codec = codec
+        self._clock = clock
+        self._connect = connect
+        self._emit = emit
+        self._watcher = watcher
+        self._refused = refused
+        self.subscriptions = Subscriptions(codec)
+        self.opened = anyio.Event()
+        self.heard_us = clock.now_us()
+        self._numbers: dict[int, Numbers] = {}
+        self._wake = anyio.Event()
+        self._attempts = 0
+        self._lost = False
+        self._lost_us: Micros = 0
+        self._readers: dict[type[wire.Frame], Callable[..., Sequence[AnyEvent]]] = {
+            wire.Delta: self._delta,
+            wire.Facts: self._facts,
+            wire.Snapshot: self._snapshot,
+            wire.Lifecycle: self._lifecycle,
+            wire.FeesChanged: self._fees,
+            wire.Subscribed: self._subscribed,
+            wire.Updated: self._updated,
+            wire.Unsubscribed: self._unsubscribed,
+            wire.Refused: self._error,
+            wire.Unreadable: self._unreadable,
+        }
+
+    async def run(self) -> None:
+        """Stay connected for ever.
+
+        Raises:
+            AuthError: the exchange refuses the key or the clock.
+        """
+        try:
+            while True:
+                try:
+                    await self._connection()
+                except StreamDropped as why:
+                    await self._note_loss(str(why))
+                pause = PAUSES_S[min(self._attempts, len(PAUSES_S) - 1)]
+                self._attempts += 1
+                await self._clock.sleep(pause)
+        finally:
+            self.opened.set()
+
+    def wake(self) -> None:
+        """Look at what is wanted again, now."""
+        self._wake.set()
+
+    # ------------------------------------------------------------------------- connection
+
+    async def _connection(self) -> None:
+        try:
+            async with self._connect() as session:
+                self.subscriptions.reset()
+                self._numbers = {}
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._write, session)
+                    why = await self._read(session)
+                    group.cancel_scope.cancel()
+        except WebSocketUpgradeError as answer:
+            raise self._upgrade_refused(answer) from None
+        raise StreamDropped(why)
+
+    def _upgrade_refused(self, answer: WebSocketUpgradeError) -> Exception:
+        status = answer.response.status_code
+        why = refusal(status, answer.response.content)
+        if status in {401, 403}:
+            return self._refused(f"the stream refuses the key: {why}", status, why.code)
+        return StreamDropped(f"the stream answers {status}: {why}")
+
+    async def _note_loss(self, why: str) -> None:
+        if not self._lost:
+            self._lost, self._lost_us = True, self.heard_us
+            await self._emit((StreamLost(at_us=self._clock.now_us(), reason=why),))
+
+    async def _write(self, session: Session) -> None:
+        """Send what is wanted and not confirmed, whenever something may have changed."""
+        while True:
+            self._wake = anyio.Event()
+            for command in self.subscriptions.commands(self._clock.now_us()):
+                if not await session.say(command):
+                    return
+            await self._wake.wait()
+
+    async def _read(self, session: Session) -> str:
+        """Read until the connection ends; return why it did."""
+        try:
+            while True:
+                texts = await session.read()
+                now_us = self.heard_us = self._clock.now_us()
+                batch: list[AnyEvent] = []
+                for text in texts:
+                    frame = self._codec.frame(text, now_us)
+                    batch += self._readers[type(frame)](frame, now_us)
+                if self._lost or not self.opened.is_set():
+                    batch += self._when_ready(now_us)
+                if batch:
+                    await self._emit(batch)
+                if now_us >= self.subscriptions.due_us:
+                    self._wake.set()
+        except StreamDropped as why:
+            return str(why)
+
+    def _when_ready(self, now_us: Micros) -> Sequence[AnyEvent]:
+        if not self.subscriptions.ready:
+            return ()
+        self._attempts = 0
+        self.opened.set()
+        if not self._lost:
+            return ()
+        self._lost = False
+        self._watcher.restored(self._lost_us)
+        return (StreamRestored(at_us=now_us),)
+
+    # --------------------------------------------------------------------------- messages
+
+    def _delta(self, frame: wire.Delta, now_us: Micros) -> Sequence[AnyEvent]:
+        lost = self._check(frame, now_us)
+        ticker = frame.event.ticker
+        if ticker in self.subscriptions.awaiting or ticker not in self.subscriptions.wanted:
+            return lost  # until its snapshot the change applies to nothing
+        return (*lost, frame.event)
+
+    def _facts(self, frame: wire.Facts, now_us: Micros) -> Sequence[AnyEvent]:
+        return (*self._check(frame, now_us), *frame.events)
+
+    def _snapshot(self, frame: wire.Snapshot, now_us: Micros) -> Sequence[AnyEvent]:
+        if frame.is_reply:
+            # Whether answers to get_snapshot take numbers is not told; a snapshot is whole.
+            self._numbers_of(frame).passes(frame.seq)
+            lost: Sequence[AnyEvent] = ()
+        else:
+            lost = self._check(frame, now_us)
+        ticker = frame.event.ticker
+        if ticker not in self.subscriptions.wanted:
+            return lost
+        self.subscriptions.awaiting.pop(ticker, None)
+        return (*lost, frame.event)
+
+    def _lifecycle(self, frame: wire.Lifecycle, now_us: Micros) -> Sequence[AnyEvent]:
+        self._watcher.market_changed(frame.ticker, frame.kind)
+        return self._check(frame, now_us)
+
+    def _fees(self, frame: wire.FeesChanged, now_us: Micros) -> Sequence[AnyEvent]:
+        self._watcher.fees_changed(frame.event_ticker)
+        return self._check(frame, now_us)
+
+    def _subscribed(self, frame: wire.Subscribed, now_us: Micros) -> Sequence[AnyEvent]:
+        self.subscriptions.subscribed(frame, now_us)
+        return self._control(frame, now_us)
+
+    def _updated(self, frame: wire.Updated, now_us: Micros) -> Sequence[AnyEvent]:
+        self.subscriptions.updated(frame, now_us)
+        return self._control(frame, now_us)
+
+    def _unsubscribed(self, frame: wire.Unsubscribed, now_us: Micros) -> Sequence[AnyEvent]:
+        lost = self._control(frame, now_us)
+        self.subscriptions.unsubscribed(frame)
+        return lost
+
+    def _error(self, frame: wire.Refused, now_us: Micros) -> Sequence[AnyEvent]:
+        reason = f"error {frame.code} {frame.message}".rstrip()
+        if frame.code in DEAD and frame.sid is None:
+            raise StreamDropped(f"a subscription died, not told which: {reason}")
+        lost = self._control(frame, now_us)
+        dark = self.subscriptions.refused(frame, now_us)
+        return (*lost, *(_invalid(ticker, now_us, reason) for ticker in dark))
+
+    def _unreadable(self, frame: wire.Unreadable, now_us: Micros) -> Sequence[AnyEvent]:
+        """A message that can't be read breaks a book when it was about one."""
+        lost = self._check(frame, now_us)
+        if self.subscriptions.name_of(frame.sid) != BOOK:
+            return lost
+        whose = self.subscriptions.followed() if frame.ticker is None else (frame.ticker,)
+        return (*lost, *self._lose(whose, now_us, "a message could not be read"))
+
+    # -------------------------------------------------------------------------- integrity
+
+    def _numbers_of(self, frame: wire.Frame) -> Numbers:
+        sid = -1 if frame.sid is None else frame.sid
+        numbers = self._numbers.get(sid)
+        if numbers is None:
+            numbers = self._numbers[sid] = Numbers()
+        return numbers
+
+    def _check(self, frame: wire.Frame, now_us: Micros) -> Sequence[AnyEvent]:
+        """Take a data message's number; return what is lost when it does not follow."""
+        if frame.seq is None or self._numbers_of(frame).follows(frame.seq):
+            return ()
+        return self._miss(frame.sid, now_us)
+
+    def _control(self, frame: wire.Frame, now_us: Micros) -> Sequence[AnyEvent]:
+        """Take a control message's number; return what is lost when one before is missing."""
+        if frame.seq is None or self._numbers_of(frame).passes(frame.seq):
+            return ()
+        return self._miss(frame.sid, now_us)
+
+    def _miss(self, sid: int | None, now_us: Micros) -> Sequence[AnyEvent]:
+        """Make good for messages that never came on a subscription."""
+        channel = self.subscriptions.name_of(sid)
+        self._codec.drift.count(f"{channel}: numbers are missing")
+        if channel == BOOK:
+            # Numbers are shared by all markets of the subscription: any may be the one.
+            return self._lose(self.subscriptions.followed(), now_us, "numbers are missing")
+        if channel == LIFECYCLE:
+            self._watcher.markets_uncertain()
+        return ()
+
+    def _lose(self, tickers: Iterable[Ticker], now_us: Micros, reason: str) -> Sequence[AnyEvent]:
+        return [_invalid(ticker, now_us, reason) for ticker in self.subscriptions.lose(tickers)]
+
+
+def _invalid(ticker: Ticker, now_us: Micros, reason: str) -> BookInvalidated:
+    return BookInvalidated(at_us=now_us, ticker=ticker, reason=reason)
