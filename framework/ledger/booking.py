@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from framework.ledger import schema
 from framework.ledger.rows import row_of
-from framework.model.account import RemoteOrder, RemoteStatus
+from framework.model.account import GRACE_US, RemoteOrder, RemoteStatus
 from framework.model.events import (
     AccountReported,
     AnyEvent,
@@ -28,7 +28,6 @@ from framework.model.events import (
 from framework.model.market import Settlement
 from framework.model.orders import Fill, OrderFact, OrderState, next_state
 from framework.model.units import E2, Micros, Side, Ticker
-from framework.reconciliation import GRACE_US
 
 FACTS: Final = (
     AccountReported,

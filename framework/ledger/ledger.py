@@ -16,7 +16,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import msgspec
 import sqlalchemy as sa
 
 from framework.errors import ConfigError, InvariantError, LedgerError
@@ -64,7 +63,7 @@ class Ledger:
             self._enter_run(connection, at_us)
             lock = schema.account_lock
             connection.execute(sa.delete(lock))
-            connection.execute(sa.insert(lock).values(**msgspec.structs.asdict(holder)))
+            connection.execute(sa.insert(lock).values(**row_of(holder)))
         self._holder = holder
 
     def _enter_run(self, connection: sa.Connection, at_us: Micros) -> None:
@@ -149,7 +148,7 @@ class Ledger:
         if self._halted is not None:
             return f"halted: {self._halted}"
         if self._unwritten:
-            return f"{len(self._unwritten)} facts wait to be written to the ledger"
+            return f"facts wait to be written to the ledger: {len(self._unwritten)}"
         return None
 
     def _insert(self, connection: sa.Connection, orders: Sequence[Order], at_us: Micros) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from framework.errors import FrameworkError
 from framework.ledger import schema
 from framework.ledger.recovery import Recovered, recovered
+from framework.ledger.rows import value_of
 from framework.ledger.store import Store, open_reading
 from framework.model.market import moment
 from framework.model.units import Micros
@@ -51,7 +52,7 @@ class LedgerReader:
                 .mappings()
                 .first()
             )
-        return None if row is None else msgspec.convert(dict(row), Holder)
+        return None if row is None else value_of(row, Holder)
 
     def read(self, account: str, run_id: str, at_us: Micros) -> Recovered:
         """Return what the ledger holds now, changing nothing."""

@@ -5,13 +5,10 @@ from typing import Any, TypeVar
 import msgspec
 import sqlalchemy as sa
 
-from framework.model.market import Settlement
-from framework.model.orders import Fill, Order
-
-_Value = TypeVar("_Value", Order, Fill, Settlement)
+_Value = TypeVar("_Value", bound=msgspec.Struct)
 
 
-def row_of(value: Order | Fill | Settlement) -> dict[str, Any]:
+def row_of(value: msgspec.Struct) -> dict[str, Any]:
     """Return a value's columns: words for enums, 0 and 1 for no and yes."""
     plain: dict[str, Any] = msgspec.to_builtins(value)
     return {name: int(x) if isinstance(x, bool) else x for name, x in plain.items()}
@@ -19,5 +16,6 @@ def row_of(value: Order | Fill | Settlement) -> dict[str, Any]:
 
 def value_of(row: sa.RowMapping, kind: type[_Value]) -> _Value:
     """Return the value a row was made of; columns it does not know are the table's own."""
-    # Not strict: 0 and 1 become no and yes again.
-    return msgspec.convert(dict(row), kind, strict=False)
+    # Plain names, for the row's are a kind of string msgspec refuses;
+    # not strict, so that 0 and 1 become no and yes again.
+    return msgspec.convert({str(name): x for name, x in row.items()}, kind, strict=False)
