@@ -1,0 +1,134 @@
+"""An exchange in this process: it speaks Kalshi's wire to the unmodified adapter.
+
+In sandbox mode the adapter's connections to the sandbox's host end here instead of the network,
+its key pair is made here, and the run's time is the world's.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import ClassVar
+
+import anyio
+from anyio.abc import ByteStream, TaskGroup
+from pydantic import Field, PrivateAttr
+
+from framework.errors import ExchangeError
+from framework.model.units import Duration, Money, to_e6
+from framework.plugin import Plugin, hookimpl
+from framework.run import Credentials, Run
+from framework.streams import memory_pipe
+from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
+from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.pump import play
+from plugins.sandbox.serve_command import commands as sandbox_commands
+from plugins.sandbox.server import serve
+from plugins.sandbox.venue import Venue
+from plugins.sandbox.worlds import in_micros, open_world, session_end_us
+
+__all__ = ["Sandbox"]
+
+_LAST_WORDS_S = 1.0
+"""How long the session lasts after the world's last event, so that everybody hears of it."""
+
+
+class Sandbox(Plugin):
+    """Serve a seeded or recorded world to the adapter, over its real wire, on virtual time."""
+
+    commands: ClassVar[tuple[str, ...]] = ("sandbox",)
+
+    cash: Money = Decimal("10000.00")
+    """The account's dollars at the start."""
+    seed: int | None = None
+    """Of the seeded world; the run's own seed when absent."""
+    duration: Duration | None = None
+    """How long the session lasts; the world decides when absent. `--duration` goes before it."""
+    recording: Path | None = None
+    """A recording to play instead of the seeded world. `--recording` goes before it."""
+    rate_limits: bool = True
+    """Whether requests cost tokens as on the exchange's basic tier."""
+    host: str = Field(default="sandbox.invalid", min_length=1)
+    """The name under which the adapter finds it; it is never looked up."""
+
+    _keys: KeyPair | None = PrivateAttr(default=None)
+    _venue: Venue | None = PrivateAttr(default=None)
+    _connections: TaskGroup | None = PrivateAttr(default=None)
+
+    @property
+    def exchange(self) -> SandboxExchange | None:
+        """The exchange of the last run, also after its end; None before the first."""
+        return None if self._venue is None else self._venue.exchange
+
+    @hookimpl
+    def open_service(self, run: Run) -> AbstractAsyncContextManager[None]:
+        """Play the world as long as the run lasts."""
+        return self._open(run)
+
+    @hookimpl
+    def supply_credentials(self, name: str) -> Credentials | None:
+        """Supply the key that this exchange made, with its address."""
+        if name != "kalshi":
+            return None
+        keys = self._key_pair()
+        return Credentials(
+            key_id=keys.key_id,
+            private_key=keys.private_pem,
+            rest_url=f"http://{self.host}/trade-api/v2",
+            stream_url=f"ws://{self.host}/trade-api/ws/v2",
+        )
+
+    @hookimpl
+    def open_connection(self, host: str, port: int) -> ByteStream | None:  # noqa: ARG002 - every port is ours
+        """Connect to the exchange, when it is the one that is asked for.
+
+        Raises:
+            ExchangeError: the run has not opened the exchange, or has closed it.
+        """
+        if host != self.host:
+            return None
+        if self._connections is None or self._venue is None:
+            raise ExchangeError(f"{host} is closed")
+        ours, theirs = memory_pipe()
+        self._connections.start_soon(serve, self._venue, ours)
+        return theirs
+
+    @hookimpl
+    def register_commands(self) -> Sequence[object]:
+        """Add `framework sandbox serve`."""
+        return sandbox_commands()
+
+    def _key_pair(self) -> KeyPair:
+        if self._keys is None:
+            self._keys = new_key_pair()
+        return self._keys
+
+    @asynccontextmanager
+    async def _open(self, run: Run) -> AsyncIterator[None]:
+        length_us = run.options.duration_us or in_micros(self.duration)
+        recording = run.options.recording or self.recording
+        seed = run.options.seed if self.seed is None else self.seed
+        world = open_world(recording, seed=seed, duration_us=length_us)
+        run.clock.start_at(world.start_us)
+        keys = self._key_pair()
+        venue = self._venue = Venue(
+            SandboxExchange(world, cash_e6=to_e6(self.cash)),
+            Gate({keys.key_id: keys.public}),
+            run.clock.now_us,
+            rate_limits=self.rate_limits,
+        )
+        until_us = session_end_us(world, recording, length_us)
+
+        async def session() -> None:
+            await play(world, venue, run.clock, until_us=until_us, report=run.progress)
+            await run.clock.sleep(_LAST_WORDS_S)
+            run.stop("session over")
+
+        async with anyio.create_task_group() as group:
+            self._connections = group
+            group.start_soon(session)
+            try:
+                yield
+            finally:
+                self._connections = None
+                group.cancel_scope.cancel()

@@ -1,0 +1,231 @@
+"""Who hears what: subscriptions, their numbering, and the way from a notice to frames.
+
+A notice of the core is encoded once and wrapped per subscription. `seq` counts per subscription
+over all its markets and starts at 1; replies about a numbered subscription take numbers of the
+same counter, as recorded (kalshi-api.md section 8.5). Nothing here waits: frames go to an outbox.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Protocol, TypeAlias
+
+from msgspec import Raw
+
+from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
+from framework.model.units import E2, Side, Ticker
+from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.rows import FillNotice, LifecycleNotice, Notice, OrderNotice
+from plugins.sandbox.wire import encode
+from plugins.sandbox.wire_private import fill_of, order_of, position_of
+from plugins.sandbox.wire_stream import (
+    Frame,
+    Trouble,
+    delta_of,
+    lifecycle_of,
+    raw,
+    replacement_of,
+    snapshot_of,
+    ticker_of,
+    trade_of,
+)
+
+BOOKS: Final = "orderbook_delta"
+TICKERS: Final = "ticker"
+TRADES: Final = "trade"
+FILLS: Final = "fill"
+ORDERS: Final = "user_orders"
+POSITIONS: Final = "market_positions"
+LIFECYCLE: Final = "market_lifecycle_v2"
+
+CHANNELS: Final = frozenset({BOOKS, TICKERS, TRADES, FILLS, ORDERS, POSITIONS, LIFECYCLE})
+UNFILTERED: Final = frozenset({LIFECYCLE})
+"""Channels that know no market filter."""
+_NUMBERED: Final = frozenset({BOOKS, TRADES, LIFECYCLE})
+
+BUFFER_OVERFLOW: Final = 25
+
+
+class Outbox(Protocol):
+    """Where the frames of one connection wait for its socket."""
+
+    @property
+    def full(self) -> bool:
+        """Whether the client is too slow for more data."""
+
+    def push(self, text: bytes) -> None:
+        """Take one message."""
+
+
+class Subscription:
+    """One channel on one connection."""
+
+    __slots__ = (
+        "_numbered",
+        "alive",
+        "channel",
+        "outbox",
+        "seq",
+        "sid",
+        "tickers",
+        "use_yes_price",
+    )
+
+    def __init__(
+        self,
+        sid: int,
+        channel: str,
+        tickers: Iterable[Ticker] | None,
+        outbox: Outbox,
+        *,
+        use_yes_price: bool = False,
+    ) -> None:
+        self.sid = sid
+        self.channel = channel
+        self.tickers = None if tickers is None else set(tickers)
+        """None is every market."""
+        self.outbox = outbox
+        self.use_yes_price = use_yes_price
+        self.seq = 0
+        self.alive = True
+        """False once it overflowed: the exchange sends nothing more on it."""
+        self._numbered = channel in _NUMBERED
+
+    def data(self, kind: str, body: Raw, reply_to: int = 0) -> None:
+        """Send a channel message; it carries a number on numbered channels only."""
+        seq = 0
+        if self._numbered:
+            seq = self.seq = self.seq + 1
+        self.outbox.push(encode(Frame(kind, reply_to, self.sid, seq, body)))
+
+    def control(self, kind: str, reply_to: int, body: object) -> None:
+        """Send a reply about this subscription; it takes the next number."""
+        self.seq += 1
+        self.outbox.push(encode(Frame(kind, reply_to, self.sid, self.seq, body)))
+
+
+_Routes: TypeAlias = dict[Ticker | None, tuple[Subscription, ...]]
+
+
+class Feed:
+    """Turns what happens at the exchange into frames for those who subscribed."""
+
+    def __init__(self, exchange: SandboxExchange) -> None:
+        self.exchange = exchange
+        self._routes: dict[str, _Routes] = {channel: {} for channel in CHANNELS}
+        self._last_size: dict[Ticker, E2] = {}
+        self._traded: dict[Ticker, E2] = {}
+        self._tell: Mapping[type, Callable[[Any], None]] = {
+            BookReplaced: self._book_replaced,
+            BookChanged: self._book_changed,
+            TradePrinted: self._trade_printed,
+            QuoteTicked: self._quote_ticked,
+            OrderNotice: self._order_changed,
+            FillNotice: self._filled,
+            LifecycleNotice: self._life_went_on,
+        }
+
+    def publish(self, notices: Iterable[Notice]) -> None:
+        """Tell the subscribers, in order."""
+        for notice in notices:
+            self._tell[type(notice)](notice)
+
+    # ------------------------------------------------------------------------ subscriptions
+
+    def follow(self, subscription: Subscription, tickers: Iterable[Ticker] | None) -> None:
+        """Send a subscription the messages of these markets, or of all."""
+        routes = self._routes[subscription.channel]
+        for ticker in (None,) if tickers is None else tickers:
+            routes[ticker] = (*routes.get(ticker, ()), subscription)
+
+    def unfollow(self, subscription: Subscription, tickers: Iterable[Ticker] | None) -> None:
+        """Stop what `follow` started."""
+        routes = self._routes[subscription.channel]
+        for ticker in (None,) if tickers is None else tickers:
+            rest = tuple(one for one in routes.get(ticker, ()) if one is not subscription)
+            if rest:
+                routes[ticker] = rest
+            else:
+                routes.pop(ticker, None)
+
+    def snapshot(self, subscription: Subscription, ticker: Ticker, reply_to: int = 0) -> None:
+        """Send one book as it is now."""
+        book = self.exchange.book(ticker)
+        body = snapshot_of(ticker, book, use_yes_price=subscription.use_yes_price)
+        subscription.data("orderbook_snapshot", raw(body), reply_to)
+
+    def statistics(self, subscription: Subscription, ticker: Ticker) -> None:
+        """Send one market's statistics as they are now."""
+        subscription.data("ticker", self._statistics(ticker, self.exchange.now_us))
+
+    # ------------------------------------------------------------------------------ notices
+
+    def _to(self, channel: str, ticker: Ticker) -> tuple[Subscription, ...]:
+        routes = self._routes[channel]
+        return routes.get(ticker, ()) + routes.get(None, ())
+
+    def _send(self, subscription: Subscription, kind: str, body: Raw) -> None:
+        if subscription.outbox.full:
+            self._overflow(subscription)
+        else:
+            subscription.data(kind, body)
+
+    def _overflow(self, subscription: Subscription) -> None:
+        """End a subscription whose client is too slow; the exchange calls this terminal."""
+        self.unfollow(subscription, subscription.tickers)
+        subscription.alive = False
+        trouble = Trouble(BUFFER_OVERFLOW, "Subscription buffer overflow")
+        subscription.control("error", 0, trouble)
+
+    def _send_all(self, channel: str, ticker: Ticker, kind: str, content: object) -> None:
+        body = raw(content)
+        for subscription in self._to(channel, ticker):
+            self._send(subscription, kind, body)
+
+    def _book_replaced(self, event: BookReplaced) -> None:
+        for subscription in self._routes[BOOKS].get(event.ticker, ()):
+            body = replacement_of(event, use_yes_price=subscription.use_yes_price)
+            self._send(subscription, "orderbook_snapshot", raw(body))
+
+    def _book_changed(self, event: BookChanged) -> None:
+        bodies: dict[bool, Raw] = {}
+        for subscription in self._routes[BOOKS].get(event.ticker, ()):
+            turned = subscription.use_yes_price and event.side is Side.NO
+            body = bodies.get(turned)
+            if body is None:
+                body = bodies[turned] = raw(delta_of(event, use_yes_price=turned))
+            self._send(subscription, "orderbook_delta", body)
+
+    def _trade_printed(self, event: TradePrinted) -> None:
+        self._last_size[event.ticker] = event.quantity_e2
+        if self._to(TRADES, event.ticker):
+            self._send_all(TRADES, event.ticker, "trade", trade_of(event))
+
+    def _quote_ticked(self, event: QuoteTicked) -> None:
+        subscriptions = self._to(TICKERS, event.ticker)
+        if not subscriptions:
+            return
+        body = self._statistics(event.ticker, event.exchange_us or event.at_us)
+        for subscription in subscriptions:
+            self._send(subscription, "ticker", body)
+
+    def _statistics(self, ticker: Ticker, at_us: int) -> Raw:
+        market, book = self.exchange.markets[ticker], self.exchange.book(ticker)
+        return raw(ticker_of(market, book, self._last_size.get(ticker, 0), at_us))
+
+    def _order_changed(self, notice: OrderNotice) -> None:
+        self._send_all(ORDERS, notice.order.ticker, "user_order", order_of(notice.order))
+
+    def _filled(self, notice: FillNotice) -> None:
+        fill = notice.fill
+        self._traded[fill.ticker] = self._traded.get(fill.ticker, 0) + fill.quantity_e2
+        self._send_all(FILLS, fill.ticker, "fill", fill_of(fill))
+        self._position_changed(fill.ticker)
+
+    def _position_changed(self, ticker: Ticker) -> None:
+        for row in self.exchange.positions():
+            if row.ticker == ticker:
+                body = position_of(row, self._traded[ticker])
+                self._send_all(POSITIONS, ticker, "market_position", body)
+
+    def _life_went_on(self, notice: LifecycleNotice) -> None:
+        body = lifecycle_of(notice.kind, notice.market, notice.at_us)
+        self._send_all(LIFECYCLE, notice.ticker, "market_lifecycle_v2", body)

@@ -1,0 +1,74 @@
+"""The exchange with what its door needs: the clock, the feed, the gate and the limits.
+
+One venue serves any number of connections. Whoever asks it something first brings it to the
+present, so that a market that closed a moment ago is closed for that request.
+"""
+
+from collections.abc import Callable, Iterable
+
+from framework.model.events import TradePrinted
+from framework.model.units import Micros, Ticker
+from plugins.sandbox.auth import Gate
+from plugins.sandbox.channels import Feed
+from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.rates import BASIC, RateLimits
+from plugins.sandbox.rows import LifecycleNotice, Notice
+
+
+class Venue:
+    """An exchange that can be spoken to.
+
+    Args:
+        exchange: The core.
+        gate: Who may come in.
+        world_us: The time of the world that is traded.
+        door_us: The time that signatures are checked against; it differs from the world's only
+            when a world is served faster or slower than it happens.
+        rate_limits: Whether requests cost tokens.
+    """
+
+    def __init__(
+        self,
+        exchange: SandboxExchange,
+        gate: Gate,
+        world_us: Callable[[], Micros],
+        *,
+        door_us: Callable[[], Micros] | None = None,
+        rate_limits: bool = True,
+    ) -> None:
+        self.exchange = exchange
+        self.gate = gate
+        self.feed = Feed(exchange)
+        self.tier = BASIC
+        self.limits = RateLimits(self.tier) if rate_limits else None
+        self.trades: list[TradePrinted] = []
+        """Every public trade so far, oldest first."""
+        self.settled_us: dict[Ticker, Micros] = {}
+        self.door_us = door_us or world_us
+        self._world_us = world_us
+        self._flushes: list[Callable[[], None]] = []
+
+    def present(self) -> Micros:
+        """Bring the exchange to the present and return the moment."""
+        now_us = max(self._world_us(), self.exchange.now_us)
+        self.publish(self.exchange.tick(now_us))
+        return now_us
+
+    def publish(self, notices: Iterable[Notice]) -> None:
+        """Remember and pass on what happened; it leaves with the next `flush`."""
+        for notice in notices:
+            if isinstance(notice, TradePrinted):
+                self.trades.append(notice)
+            elif isinstance(notice, LifecycleNotice) and notice.kind == "settled":
+                self.settled_us[notice.ticker] = notice.at_us
+            self.feed.publish((notice,))
+
+    def flush(self) -> None:
+        """Let every connection write what has gathered, as one write."""
+        for flush in self._flushes:
+            flush()
+
+    def join(self, flush: Callable[[], None]) -> Callable[[], None]:
+        """Have `flush` called at the end of every moment; return the way to leave."""
+        self._flushes.append(flush)
+        return lambda: self._flushes.remove(flush)

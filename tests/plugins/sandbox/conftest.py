@@ -1,0 +1,192 @@
+"""A small world with a door: what every test of the sandbox's server starts from."""
+
+import base64
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from framework.model.events import AnyEvent, BookReplaced, MarketListed, TradePrinted
+from framework.model.market import DECI_CENT, EventGroup, Market, MarketStatus, Series
+from framework.model.units import Side
+from framework.testing.builders import HOUR_US, NOW_US
+from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
+from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.request import Request, request_of
+from plugins.sandbox.routes import answer
+from plugins.sandbox.venue import Venue
+
+API = "/trade-api/v2"
+
+
+class FakeTime:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.at_us = NOW_US
+
+    def __call__(self) -> int:
+        return self.at_us
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.at_us += round(seconds * 1_000_000)
+
+
+@dataclass
+class ScriptedWorld:
+    """A world whose events a test wrote."""
+
+    script: list[AnyEvent] = field(default_factory=list)
+    start_us: int = NOW_US
+    end_us: int | None = None
+    series: dict[str, Series] = field(default_factory=dict)
+    event_groups: dict[str, EventGroup] = field(default_factory=dict)
+
+    def events(self) -> Iterator[AnyEvent]:
+        return iter(self.script)
+
+
+def listed(ticker: str, **changes) -> MarketListed:
+    record = Market(
+        ticker=ticker,
+        event_ticker=ticker.rpartition("-")[0],
+        series_ticker="KXT",
+        title=f"Will {ticker[-1]} win?",
+        status=MarketStatus.ACTIVE,
+        open_us=NOW_US - HOUR_US,
+        close_us=NOW_US + HOUR_US,
+    )
+    return MarketListed(at_us=NOW_US, market=msgspec.structs.replace(record, **changes))
+
+
+def small_world() -> ScriptedWorld:
+    """Two open markets of one event, one that opens later, one with a finer grid."""
+    series = Series(
+        ticker="KXT",
+        title="Tests",
+        category="Sports",
+        tags=("Chess",),
+        fee_multiplier=Decimal("0.5"),
+    )
+    first = EventGroup(
+        ticker="KXT-E",
+        series_ticker="KXT",
+        title="Who wins?",
+        mutually_exclusive=True,
+        markets=("KXT-E-A", "KXT-E-B"),
+    )
+    second = EventGroup(ticker="KXT-F", series_ticker="KXT", markets=("KXT-F-C", "KXT-F-D"))
+    hidden = EventGroup(ticker="KXT-G", series_ticker="KXT", markets=("KXT-G-Z",))
+    return ScriptedWorld(
+        script=[
+            listed("KXT-E-A"),
+            listed("KXT-E-B"),
+            listed("KXT-F-C", open_us=NOW_US + HOUR_US // 2),
+            listed("KXT-F-D", grid=DECI_CENT, shard=2),
+            BookReplaced(
+                at_us=NOW_US,
+                ticker="KXT-E-A",
+                yes=((9000, 50_000), (8900, 20_000)),
+                no=((800, 30_000), (700, 10_050)),
+            ),
+            BookReplaced(at_us=NOW_US, ticker="KXT-E-B", yes=((500, 100),), no=()),
+            TradePrinted(
+                at_us=NOW_US,
+                ticker="KXT-E-A",
+                trade_id="trade-1",
+                yes_price_e4=9200,
+                quantity_e2=1_250,
+                taker_side=Side.YES,
+            ),
+        ],
+        series={"KXT": series},
+        event_groups={group.ticker: group for group in (first, second, hidden)},
+    )
+
+
+@dataclass
+class Door:
+    """A venue with its key and its clock."""
+
+    venue: Venue
+    keys: KeyPair
+    time: FakeTime
+
+    def headers(self, method: str, path: str, *, at_us: int | None = None) -> dict[str, str]:
+        """Return signed headers; `path` may have a query, which is not signed."""
+        stamp = str((self.time() if at_us is None else at_us) // 1_000)
+        return {
+            "kalshi-access-key": self.keys.key_id,
+            "kalshi-access-timestamp": stamp,
+            "kalshi-access-signature": sign(
+                self.keys.private_pem, f"{stamp}{method}{path.partition('?')[0]}"
+            ),
+        }
+
+    def request(self, line: str, body: object = None, *, signed: bool = True) -> Request:
+        method, _, path = line.partition(" ")
+        headers = self.headers(method, API + path) if signed else {}
+        raw = b"" if body is None else msgspec.json.encode(body)
+        return request_of(method, API + path, headers, raw)
+
+    def ask(self, line: str, body: object = None, *, signed: bool = True) -> tuple[int, dict]:
+        """Ask the routes directly, without a connection."""
+        reply = answer(self.venue, self.request(line, body, signed=signed))
+        return reply.status, msgspec.json.decode(reply.body)
+
+    def happen(self, *events: AnyEvent) -> None:
+        for event in events:
+            self.venue.publish(self.venue.exchange.advance(event))
+        self.venue.flush()
+
+
+@cache
+def _loaded(pem: bytes):
+    return load_pem_private_key(pem, None)  # checks the key, which takes longer than signing
+
+
+def sign(pem: bytes, text: str, salt=PSS.DIGEST_LENGTH) -> str:
+    key = _loaded(pem)
+    raw = key.sign(text.encode(), PSS(MGF1(SHA256()), salt), SHA256())
+    return base64.b64encode(raw).decode()
+
+
+@pytest.fixture(scope="session")
+def keys() -> KeyPair:
+    return new_key_pair()
+
+
+@pytest.fixture
+def world() -> ScriptedWorld:
+    return small_world()
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    return FakeTime()
+
+
+@pytest.fixture
+def open_door(keys, world, time) -> Callable[..., Door]:
+    """Return a way to open the small world, with every event already told."""
+
+    def opened(*, rate_limits: bool = False) -> Door:
+        venue = Venue(
+            SandboxExchange(world), Gate({keys.key_id: keys.public}), time, rate_limits=rate_limits
+        )
+        door = Door(venue, keys, time)
+        door.happen(*world.script)
+        return door
+
+    return opened
+
+
+@pytest.fixture
+def door(open_door) -> Door:
+    return open_door()
