@@ -6,7 +6,7 @@ that `plugins`, `check` and `halt` work; only a run refuses.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,8 +14,9 @@ from typing import Final
 
 import pluggy
 
+from framework.choosing import Choice, PluginRow, choices_of, rows_of, unknown_names
 from framework.compiled import DECISIONS, Implementation
-from framework.discovery import BUILT_IN, Catalog, Found, discover
+from framework.discovery import BUILT_IN, PROJECT, Catalog, Found, discover
 from framework.errors import ConfigError, FrameworkError, PluginError
 from framework.faults import Fence, described
 from framework.implementations import (
@@ -30,35 +31,6 @@ from framework.settings import PLUGINS, RESERVED, STRATEGIES, PluginTable, Setti
 from framework.validation import near_miss, validated
 
 _EXCHANGE: Final = "open_exchange"
-
-
-@dataclass(frozen=True)
-class PluginRow:
-    """One plugin as `plugins list` shows it."""
-
-    name: str
-    kind: str
-    """`plugins` or `strategies`."""
-    origin: str
-    """`built in`, `project`, the distribution, or empty when nobody knows the name."""
-    where: str
-    """Its file, or the module it is imported from."""
-    enabled: bool
-    why: str
-    """Why it is on or off."""
-    for_: tuple[str, ...] = ()
-    fault: str | None = None
-    """Why it does not work; only a run minds, and only when it is on."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A plugin that is on or off, and by whose word."""
-
-    table: PluginTable
-    found: Found | None
-    enabled: bool
-    why: str
 
 
 class LoadedPlugins:
@@ -163,8 +135,8 @@ def load_plugins(
     catalog = discover(settings.root, built_in=built_in)
     problems: list[FrameworkError] = [ConfigError(line) for line in settings.problems]
     problems += [ConfigError(line) for line in catalog.problems]
-    problems += _unknown_names(settings, catalog, enable, disable)
-    choices = list(_choices(settings, catalog, enable, disable))
+    problems += unknown_names(settings, catalog, enable, disable)
+    choices = list(choices_of(settings, catalog, enable, disable))
     registry, instances, faults = new_registry(), {}, {}
     for choice in choices:
         if choice.enabled:
@@ -176,7 +148,7 @@ def load_plugins(
                 registry.register(plugin, choice.table.name)
                 instances[choice.table.name] = plugin
     registry.check_pending()
-    rows = (*_rows(choices, faults), *_unused(choices, catalog))
+    rows = tuple(rows_of(choices, catalog, faults))
     loaded = LoadedPlugins(registry, instances, choices, rows, catalog)
     problems += _wrong_owners(settings, loaded)
     if not faults:
@@ -185,70 +157,25 @@ def load_plugins(
     return loaded
 
 
-# ------------------------------------------------------------------------------ who is on
-
-
-def _choices(
-    settings: Settings, catalog: Catalog, enable: Collection[str], disable: Collection[str]
-) -> Iterator[Choice]:
-    """Yield the tables in their order, then what is on without one."""
-    reasons = settings.on_without_table()
-    for table in settings.tables:
-        enabled, why = table.enabled, "table" if table.enabled else "enabled = false"
-        yield _told(Choice(table, catalog.found.get(table.name), enabled, why), enable, disable)
-    named = dict.fromkeys([*reasons, *(name for name in enable if name in catalog.found)])
-    for name in named:
-        if settings.table(name) is None:
-            found = catalog.found.get(name)
-            table = PluginTable((found.kind if found else "") or PLUGINS, name)
-            choice = Choice(table, found, name in reasons, reasons.get(name, ""))
-            yield _told(choice, enable, disable)
-
-
-def _told(choice: Choice, enable: Collection[str], disable: Collection[str]) -> Choice:
-    """Let the command line have the last word."""
-    if choice.table.name in disable:
-        return replace(choice, enabled=False, why="--disable")
-    if choice.table.name in enable and not choice.enabled:
-        return replace(choice, enabled=True, why="--enable")
-    return choice
-
-
-def _unknown_names(
-    settings: Settings, catalog: Catalog, enable: Collection[str], disable: Collection[str]
-) -> list[FrameworkError]:
-    known = {*catalog.found, *(table.name for table in settings.tables)}
-    known |= settings.on_without_table().keys()
-    return [
-        ConfigError(f"{option} {name}: unknown plugin{near_miss(name, known)}")
-        for option, names in (("--enable", enable), ("--disable", disable))
-        for name in names
-        if name not in known
-    ]
-
-
-def _rows(choices: Collection[Choice], faults: Mapping[str, str]) -> Iterator[PluginRow]:
-    for choice in choices:
-        table, found = choice.table, choice.found
-        origin = found.origin if found else ("" if table.use is None else "use")
-        where = table.use or (found.where if found else "")
-        fault = faults.get(table.name)
-        yield PluginRow(
-            table.name, table.kind, origin, where, choice.enabled, choice.why, table.for_, fault
-        )
-
-
-def _unused(choices: Collection[Choice], catalog: Catalog) -> Iterator[PluginRow]:
-    taken = {choice.table.name for choice in choices}
-    for found in catalog.found.values():
-        if found.name not in taken:
-            kind = found.kind or PLUGINS
-            yield PluginRow(
-                found.name, kind, found.origin, found.where, enabled=False, why="no table"
-            )
-
-
 # --------------------------------------------------------------------------- name to class
+
+
+def looked_at(loaded: LoadedPlugins) -> list[PluginRow]:
+    """Return the rows with the project's own plugins tried even if they are off.
+
+    Nothing of an installed package is imported for merely being installed.
+    """
+    rows = []
+    for row in loaded.rows:
+        found = loaded.catalog.found.get(row.name)
+        if row.enabled or found is None or found.origin not in {BUILT_IN, PROJECT}:
+            rows.append(row)
+            continue
+        with Fence() as fence:
+            class_of(PluginTable(found.kind, row.name), found, loaded.catalog)
+        fault = None if fence.error is None else str(fence.error)
+        rows.append(replace(row, fault=row.fault or fault))
+    return rows
 
 
 def class_of(table: PluginTable, found: Found | None, catalog: Catalog) -> type[Plugin]:
@@ -326,6 +253,21 @@ def _instance(
         return None, broken
     broken += [ConfigError(f"{source}: {line}") for line in faults]
     return (None if broken else plugin), broken
+
+
+def plugin_of(settings: Settings, name: str) -> Plugin:
+    """Make one plugin by itself, on or off, as its table says.
+
+    Raises:
+        FrameworkError: it does not import, or its settings do not fit.
+    """
+    catalog = discover(settings.root)
+    found = catalog.found.get(name)
+    table = settings.table(name) or PluginTable((found.kind if found else "") or PLUGINS, name)
+    plugin, errors = _instance(settings.source, Choice(table, found, enabled=True, why=""), catalog)
+    if plugin is None:
+        raise ConfigError(*(str(error) for error in errors))
+    return plugin
 
 
 # ------------------------------------------------------------------------ the whole of them
