@@ -26,7 +26,7 @@ from framework.model.events import (
     TradingHalted,
     TradingResumed,
 )
-from framework.model.orders import Order
+from framework.model.orders import Order, Purpose
 from framework.model.records import Record
 from framework.model.units import Micros
 from framework.pipeline import Pipeline
@@ -86,6 +86,8 @@ class Line:
         self._busy = False
         self._unseen: list[Record] = []
         self._unflushed = 0
+        self._unwritable: str | None = None
+        """Why the journal could not be written last time."""
         self.send: Callable[[Sequence[AnyCommand]], None] = lambda _: None
         self.digest = DecisionDigest()
         self.tally = Tally()
@@ -154,23 +156,42 @@ class Line:
     def _commit_and_send(self, commands: list[AnyCommand], at_us: Micros) -> None:
         orders = [command.order for command in commands if isinstance(command, SubmitOrder)]
         if orders:
-            self.flush()  # every intent has its cause on record before it exists
-            refused = self._ledger.commit_intents(orders, at_us)
-            if refused:
-                stopped = {refusal.client_order_id for refusal in refused}
-                self._events.extend(refused)
-                commands = [
-                    command
-                    for command in commands
-                    if not isinstance(command, SubmitOrder)
-                    or command.order.client_order_id not in stopped
-                ]
+            refused = self._commit(orders, at_us)
+            stopped = {refusal.client_order_id for refusal in refused}
+            self._events.extend(refused)
+            commands = [
+                command
+                for command in commands
+                if not isinstance(command, SubmitOrder)
+                or command.order.client_order_id not in stopped
+            ]
         self.send(commands)
 
+    def _commit(self, orders: Sequence[Order], at_us: Micros) -> list[IntentRefused]:
+        """Write each intent's cause, then the intent; what can't be written is not sent."""
+        self.flush()
+        refused: list[IntentRefused] = []
+        if self._unwritable is not None:
+            refused = [
+                IntentRefused(
+                    at_us=at_us,
+                    client_order_id=order.client_order_id,
+                    reason=self._unwritable,
+                )
+                for order in orders
+                if order.purpose is Purpose.ENTRY
+            ]
+            orders = [order for order in orders if order.purpose is Purpose.EXIT]
+        return refused + list(self._ledger.commit_intents(orders, at_us))
+
     def flush(self) -> None:
-        """Write what has been journalled."""
-        self._journal.flush()
+        """Write what has been journalled; a disk that refuses ends new risk, not the run."""
         self._unflushed = 0
+        try:
+            self._journal.flush()
+            self._unwritable = None
+        except OSError as error:
+            self._unwritable = f"the journal can't be written: {error.strerror}"
 
     def show(self) -> None:
         """Feed the watchers."""

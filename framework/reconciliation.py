@@ -5,12 +5,12 @@ At start it rebuilds what earlier runs knew; later it finds what a stream lost.
 
 from typing import Final
 
-from framework.model.account import Account, RemoteOrder, RemoteStatus
+from framework.model.account import GRACE_US, Account, RemoteOrder, RemoteStatus
 from framework.model.events import AccountReported, LedgerRead
 from framework.model.orders import OrderFact, OrderState
 from framework.model.portfolio import Portfolio
 from framework.model.units import E2, Micros, Side, Ticker
-from framework.state import GRACE_US, State
+from framework.state import State
 from framework.working import LiveOrder
 
 _FACTS: Final = {

@@ -19,7 +19,7 @@ from framework.decisions import EngineSettings
 from framework.engine import Engine
 from framework.errors import ConfigError, ExchangeError, PluginError
 from framework.exchange import Exchange, MarketQuery
-from framework.journal import JournalWriter
+from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, Recovered
 from framework.line import Line
 from framework.loader import LoadedPlugins
@@ -130,7 +130,7 @@ class Runtime:
                 await self._wind_down(reason)
                 tasks.cancel_scope.cancel()
         self.line.show()
-        return self._result(reason, journal)
+        return self._result(reason)
 
     @asynccontextmanager
     async def _open_exchange(self) -> AsyncIterator[Exchange]:
@@ -306,7 +306,7 @@ class Runtime:
             ):
                 await self.run.clock.sleep(0.1)
 
-    def _result(self, reason: str, journal: JournalWriter) -> RunResult:
+    def _result(self, reason: str) -> RunResult:
         return RunResult(
             run_id=self.run.run_id,
             mode=self.run.mode,
@@ -317,7 +317,7 @@ class Runtime:
             seconds=round(self._elapsed(), 3),
             totals=self.line.tally.totals(),
             trips=self.line.tally.trips(),
-            journal=str(journal.path),
+            journal=str(self.run.folder / FILE_NAME),
             troubles=(*self.troubles, *self._outbox.troubles),
         )
 

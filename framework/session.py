@@ -10,7 +10,7 @@ import msgspec
 from framework.clock import run_real, run_virtual, stopwatch, wall_clock_us
 from framework.control import read_halt_file
 from framework.errors import ConfigError, FrameworkError, InvariantError
-from framework.journal import JournalWriter
+from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, open_ledger
 from framework.loader import LoadedPlugins
 from framework.model.market import moment
@@ -44,6 +44,7 @@ def run_session(
         ConfigError: the settings do not allow this run.
         FrameworkError: the run had to end; the journal in its folder tells how far it got.
     """
+    plugins.check()
     mode = settings.framework.mode
     _may_go_live(mode, live=request.live)
     run_id = f"s{request.options.seed}" if mode is Mode.SANDBOX else secrets.token_hex(4)
@@ -94,7 +95,7 @@ def _may_go_live(mode: Mode, *, live: bool) -> None:
 
 async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> RunResult:
     """Trade with a journal and a ledger, and close both however it ends."""
-    journal = JournalWriter(run.folder / "journal.jsonl", _header(run, settings, plugins))
+    journal = JournalWriter(run.folder / FILE_NAME, _header(run, settings, plugins))
     ledger = _ledger(run, settings)
     watchdog = Watchdog(run.folder, settings.framework.plugin_stuck_after.total_seconds())
     elapsed = stopwatch()
@@ -102,6 +103,8 @@ async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins)
         plugins,
         stopwatch=lambda: round(elapsed() * 1_000_000),
         faults_limit=settings.framework.plugin_faults_limit,
+        overruns_limit=settings.framework.plugin_overruns_limit,
+        budget_us=round(settings.framework.hook_budget.total_seconds() * 1_000_000),
     )
     runtime = Runtime(run, settings.framework, plugins, pipeline, watchdog)
     ended = "broken off"

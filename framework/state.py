@@ -5,8 +5,8 @@ Knows nothing of plugins and sends nothing. What a decision must look at again i
 """
 
 from decimal import Decimal
-from typing import Final
 
+from framework.model.account import GRACE_US
 from framework.model.events import (
     BookChanged,
     BookInvalidated,
@@ -31,9 +31,6 @@ from framework.model.units import E4, Micros, Side, Ticker
 from framework.risk import WorstCase
 from framework.watched import Watched
 from framework.working import LiveOrder, WorkingOrders
-
-GRACE_US: Final = 5_000_000
-"""A read is newer than a send only by this much: user data lags."""
 
 
 class State:

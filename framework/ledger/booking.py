@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
-from framework.ledger import schema
+from framework.ledger import statements
 from framework.ledger.rows import row_of
 from framework.model.account import GRACE_US, RemoteOrder, RemoteStatus
 from framework.model.events import (
@@ -27,7 +27,7 @@ from framework.model.events import (
 )
 from framework.model.market import Settlement
 from framework.model.orders import Fill, OrderFact, OrderState, next_state
-from framework.model.units import E2, Micros, Side, Ticker
+from framework.model.units import E2, Micros
 
 FACTS: Final = (
     AccountReported,
@@ -48,8 +48,6 @@ _REMOTE: Final = {
     RemoteStatus.CANCELLED: OrderFact.CANCELLED,
 }
 
-_intents, _orders, _fills = schema.intents.c, schema.orders.c, schema.fills.c
-
 
 class Booking:
     """One batch of events being written down."""
@@ -57,6 +55,7 @@ class Booking:
     def __init__(self, connection: sa.Connection, account: str) -> None:
         self._connection = connection
         self._account = account
+        self._seq: int | None = None
         self.conflicts: list[str] = []
         """What contradicts an earlier row; the earlier row stands."""
 
@@ -118,20 +117,8 @@ class Booking:
         self, client_order_id: str | None, order_id: str | None = None
     ) -> sa.RowMapping | None:
         """Return an order of ours by our id, else by the exchange's."""
-        for column, name in (
-            (_orders.client_order_id, client_order_id),
-            (_orders.order_id, order_id),
-        ):
-            if name:
-                found = self._connection.execute(
-                    sa.select(schema.orders, _intents.quantity_e2, _intents.committed_us)
-                    .join(schema.intents)
-                    .where(column == name, _orders.account == self._account)
-                )
-                row = found.mappings().first()
-                if row is not None:
-                    return row
-        return None
+        found = client_order_id and self._row(statements.ORDER_BY_OUR_ID, client_order_id)
+        return found or (order_id and self._row(statements.ORDER_BY_THEIR_ID, order_id)) or None
 
     def _move(
         self,
@@ -153,38 +140,33 @@ class Booking:
         if fact is None or (named and self._adopt(order_id, order["client_order_id"])):
             state = next_state(state, self._filled(order))
         self._connection.execute(
-            sa.update(schema.orders)
-            .where(_orders.client_order_id == order["client_order_id"])
-            .values(
-                state=state.value,
-                order_id=order["order_id"] or order_id,
-                reported_e2=max(order["reported_e2"], reported_e2 or 0),
-                reason=reason or order["reason"],
-                updated_us=at_us,
-            )
+            statements.MOVE_ORDER,
+            {
+                "the_name": order["client_order_id"],
+                "state": state.value,
+                "order_id": order["order_id"] or order_id,
+                "reported_e2": max(order["reported_e2"], reported_e2 or 0),
+                "reason": reason or order["reason"],
+                "updated_us": at_us,
+            },
         )
 
     def _adopt(self, order_id: str | None, client_order_id: str) -> bool:
         """Give an order the fills that came before the exchange's id of it was known."""
         adopted = self._connection.execute(
-            sa.update(schema.fills)
-            .where(
-                _fills.account == self._account,
-                _fills.order_id == order_id,
-                _fills.client_order_id.is_(None),
-            )
-            .values(client_order_id=client_order_id)
+            statements.ADOPT_FILLS,
+            {
+                "the_account": self._account,
+                "the_name": order_id,
+                "client_order_id": client_order_id,
+            },
         )
         return adopted.rowcount > 0
 
     def _filled(self, order: sa.RowMapping) -> OrderFact:
         """Return which fact the fills of an order add up to."""
-        filled_e2 = self._connection.execute(
-            sa.select(sa.func.sum(_fills.quantity_e2)).where(
-                _fills.client_order_id == order["client_order_id"]
-            )
-        ).scalar()
-        whole = int(filled_e2 or 0) >= order["quantity_e2"]
+        filled_e2 = self._sum(statements.FILLED_E2, order["client_order_id"])
+        whole = filled_e2 >= order["quantity_e2"]
         return OrderFact.FULLY_FILLED if whole else OrderFact.PARTLY_FILLED
 
     # ----------------------------------------------------------------------------- money
@@ -192,40 +174,23 @@ class Booking:
     def fill(self, fill: Fill, at_us: Micros) -> None:
         """Keep an execution once; another one under its id is a conflict."""
         row = row_of(fill)
-        kept = self._connection.execute(
-            sa.select(schema.fills).where(
-                _fills.account == self._account, _fills.trade_id == fill.trade_id
-            )
-        ).mappings()
-        known = kept.one_or_none()
+        known = self._row(statements.FILL, fill.trade_id)
         if known is not None:
             self._compare(f"trade {fill.trade_id}", known, row, _FILL_TERMS)
             return
         order = self._order(fill.client_order_id, fill.order_id)
         row["client_order_id"] = None if order is None else order["client_order_id"]
-        self._connection.execute(
-            sa.insert(schema.fills).values(account=self._account, seq=self._next_seq(), **row)
-        )
+        self._add(statements.ADD_FILL, row)
         self._move(order, None, at_us, order_id=fill.order_id)
 
     def settle(self, settlement: Settlement) -> None:
         """Keep a payment once, and only of a market in which something is held."""
         row = row_of(settlement)
-        kept = self._connection.execute(
-            sa.select(schema.settlements).where(
-                schema.settlements.c.account == self._account,
-                schema.settlements.c.ticker == settlement.ticker,
-            )
-        ).mappings()
-        known = kept.one_or_none()
+        known = self._row(statements.SETTLEMENT, settlement.ticker)
         if known is not None:
             self._compare(f"settlement of {settlement.ticker}", known, row, _SETTLEMENT_TERMS)
-        elif self._held_e2(settlement.ticker):
-            self._connection.execute(
-                sa.insert(schema.settlements).values(
-                    account=self._account, seq=self._next_seq(), **row
-                )
-            )
+        elif self._sum(statements.HELD_E2, settlement.ticker):
+            self._add(statements.ADD_SETTLEMENT, row)
 
     def report(self, event: AccountReported) -> None:
         """Keep what the exchange's lists say; only a start's report moves the watermark."""
@@ -246,29 +211,35 @@ class Booking:
             self._move(order, fact, at_us, order_id=told.order_id, reported_e2=told.filled_e2)
 
     def _advance(self, as_of_us: Micros) -> None:
-        marks = schema.watermarks
-        mine = marks.c.account == self._account
-        known = self._connection.execute(sa.select(marks.c.as_of_us).where(mine)).scalar()
+        mine = {"the_account": self._account}
+        known = self._connection.execute(statements.WATERMARK, mine).scalar()
         if known is None:
             self._connection.execute(
-                sa.insert(marks).values(account=self._account, as_of_us=as_of_us)
+                statements.ADD_WATERMARK, {"account": self._account, "as_of_us": as_of_us}
             )
         elif as_of_us > known:
-            self._connection.execute(sa.update(marks).where(mine).values(as_of_us=as_of_us))
+            self._connection.execute(statements.MOVE_WATERMARK, {**mine, "as_of_us": as_of_us})
 
-    def _held_e2(self, ticker: Ticker) -> E2:
-        signed = sa.case(
-            (_fills.side == Side.YES.value, _fills.quantity_e2), else_=-_fills.quantity_e2
+    # ------------------------------------------------------------------------------ rows
+
+    def _row(self, statement: sa.Select[Any], name: str) -> sa.RowMapping | None:
+        found = self._connection.execute(
+            statement, {"the_account": self._account, "the_name": name}
         )
+        return found.mappings().first()
+
+    def _sum(self, statement: sa.Select[Any], name: str) -> E2:
         total = self._connection.execute(
-            sa.select(sa.func.sum(signed)).where(
-                _fills.account == self._account, _fills.ticker == ticker
-            )
+            statement, {"the_account": self._account, "the_name": name}
         ).scalar()
         return int(total or 0)
 
-    def _next_seq(self) -> int:
-        return next_seq(self._connection, self._account)
+    def _add(self, statement: sa.Insert, row: dict[str, Any]) -> None:
+        """Add a row of money behind all that is booked."""
+        if self._seq is None:
+            self._seq = statements.next_seq(self._connection, self._account)
+        self._connection.execute(statement, {"account": self._account, "seq": self._seq, **row})
+        self._seq += 1
 
     def _compare(
         self, what: str, known: sa.RowMapping, told: dict[str, Any], terms: Sequence[str]
@@ -295,15 +266,3 @@ _BOOKS: Final[dict[type[Any], Callable[[Booking, Any], None]]] = {
     OrderRejected: Booking.reject,
     OrderUnknown: Booking.lose,
 }
-
-
-def next_seq(connection: sa.Connection, account: str) -> int:
-    """Return the next place in the order in which an account's money was booked."""
-    tables = (schema.fills, schema.settlements, schema.cash)
-    last = [
-        connection.execute(
-            sa.select(sa.func.max(table.c.seq)).where(table.c.account == account)
-        ).scalar()
-        for table in tables
-    ]
-    return max((seq for seq in last if seq is not None), default=0) + 1

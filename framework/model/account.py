@@ -1,12 +1,16 @@
 """What the exchange says about our account, with how far that can be trusted."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
 from framework.model.market import Settlement
 from framework.model.orders import Fill, Order, OrderState
 from framework.model.units import E2, E4, E6, Micros, Side, Ticker
+
+GRACE_US: Final[Micros] = 5_000_000
+"""A read proves absence only when it is newer than the send by this much: user data lags."""
 
 
 class RemoteStatus(StrEnum):
