@@ -24,6 +24,8 @@ class _Footer(msgspec.Struct, frozen=True):
 _HEADER: Final = msgspec.json.Decoder(_Header)
 _FOOTER: Final = msgspec.json.Decoder(_Footer)
 _RECORD: Final = msgspec.json.Decoder(Record)
+_NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What the decoder raises on bytes that are not what they should be."""
 _EMPTY: Final = Fault(kind=FaultKind.EMPTY, line=1, message="the file is empty")
 
 
@@ -207,7 +209,7 @@ class _Blocks:
 def _records(block: bytes, first: int) -> list[Record]:
     try:
         return _RECORD.decode_lines(block)
-    except msgspec.DecodeError:
+    except _NOT_JSON:
         # Only the slow way knows the line.
         return [_decoded(line, at, _RECORD) for at, line in enumerate(block.splitlines(), first)]
 
@@ -223,5 +225,5 @@ def _header(line: bytes, number: int) -> dict[str, object]:
 def _decoded(line: bytes, number: int, decoder: msgspec.json.Decoder[_T]) -> _T:
     try:
         return decoder.decode(line)
-    except msgspec.DecodeError as error:
+    except _NOT_JSON as error:
         raise _LineError(number, str(error)) from None

@@ -204,6 +204,8 @@ FOOTER = b'{"footer":{}}\n'
         (sealed(HEADER, HEADER), FaultKind.UNREADABLE, 3),
         (sealed(HEADER, b'{"event":{"type":"Unheard","at_us":1}}\n'), FaultKind.UNREADABLE, 3),
         (sealed(HEADER, TICK, b'{"event":\xff}\n'), FaultKind.UNREADABLE, 5),
+        (sealed(HEADER, b'{"event":{"type":"\xff"}}\n'), FaultKind.UNREADABLE, 3),
+        (sealed(HEADER, b'{"footer":{"a":' + b"[" * 100_000 + b"\n"), FaultKind.UNREADABLE, 3),
         (sealed(b'{"header":{"format":2}}\n'), FaultKind.UNREADABLE, 1),
         (sealed(TICK), FaultKind.NOT_A_JOURNAL, 1),
         (sealed(HEADER, TICK * 4_097), FaultKind.BROKEN_SEAL, 3),
