@@ -117,8 +117,10 @@ class Booking:
         self, client_order_id: str | None, order_id: str | None = None
     ) -> sa.RowMapping | None:
         """Return an order of ours by our id, else by the exchange's."""
-        found = client_order_id and self._row(statements.ORDER_BY_OUR_ID, client_order_id)
-        return found or (order_id and self._row(statements.ORDER_BY_THEIR_ID, order_id)) or None
+        ours = self._row(statements.ORDER_BY_OUR_ID, client_order_id) if client_order_id else None
+        if ours is not None:
+            return ours
+        return self._row(statements.ORDER_BY_THEIR_ID, order_id) if order_id else None
 
     def _move(
         self,

@@ -19,8 +19,8 @@ from typing import Self
 import sqlalchemy as sa
 
 from framework.errors import ConfigError, InvariantError, LedgerError
-from framework.ledger import schema
-from framework.ledger.booking import FACTS, Booking, next_seq
+from framework.ledger import schema, statements
+from framework.ledger.booking import FACTS, Booking
 from framework.ledger.reader import Holder, holders
 from framework.ledger.recovery import Recovered, halted, recovered
 from framework.ledger.rows import row_of
@@ -38,7 +38,7 @@ class Ledger:
         self._account = account
         self._run_id = run_id
         self._durability = durability
-        self._holder: Holder | None = None
+        self._is_claimed = False
         self._unwritten: list[AnyEvent] = []
         with store.transaction() as connection:
             self._halted = halted(connection, account)
@@ -64,7 +64,7 @@ class Ledger:
             lock = schema.account_lock
             connection.execute(sa.delete(lock))
             connection.execute(sa.insert(lock).values(**row_of(holder)))
-        self._holder = holder
+        self._is_claimed = True
 
     def _enter_run(self, connection: sa.Connection, at_us: Micros) -> None:
         runs = schema.runs
@@ -88,23 +88,18 @@ class Ledger:
 
     def beat(self, at_us: Micros) -> bool:
         """Stamp the lock as alive; False when it is lost, and nothing may be sent any more."""
-        lock = schema.account_lock
         with self._store.transaction() as connection:
-            stamped = connection.execute(
-                sa.update(lock).where(*self._is_ours()).values(beat_us=at_us)
-            )
+            stamped = connection.execute(statements.STAMP_LOCK, {**self._claim(), "beat_us": at_us})
             return stamped.rowcount == 1
 
-    def _is_ours(self) -> tuple[sa.ColumnElement[bool], ...]:
-        lock, holder = schema.account_lock.c, self._holder
-        if holder is None:
-            return (sa.false(),)
-        return (
-            lock.account == holder.account,
-            lock.run_id == holder.run_id,
-            lock.host == holder.host,
-            lock.pid == holder.pid,
-        )
+    def _claim(self) -> dict[str, str | int]:
+        """Return what the lock's label must say; before the claim it can't."""
+        return {
+            "the_account": self._account,
+            "the_run": self._run_id if self._is_claimed else "",
+            "the_host": os.uname().nodename,
+            "the_pid": os.getpid(),
+        }
 
     # ----------------------------------------------------------------------------- gates
 
@@ -135,9 +130,7 @@ class Ledger:
 
     def _gate(self, connection: sa.Connection, orders: Sequence[Order]) -> list[str | None]:
         """Return why each order must not pass, or None."""
-        held = connection.execute(
-            sa.select(sa.literal(1)).select_from(schema.account_lock).where(*self._is_ours())
-        ).scalar()
+        held = connection.execute(statements.LOCK_IS_OURS, self._claim()).scalar()
         if held is None:
             return [f"this run does not hold the lock of account {self._account}"] * len(orders)
         forbidden = self._forbidden()
@@ -154,14 +147,14 @@ class Ledger:
     def _insert(self, connection: sa.Connection, orders: Sequence[Order], at_us: Micros) -> None:
         account = self._account
         connection.execute(
-            sa.insert(schema.intents),
+            statements.ADD_INTENT,
             [
                 {"account": account, "run_id": self._run_id, "committed_us": at_us, **row_of(order)}
                 for order in orders
             ],
         )
         connection.execute(
-            sa.insert(schema.orders),
+            statements.ADD_ORDER,
             [
                 {
                     "client_order_id": order.client_order_id,
@@ -252,13 +245,14 @@ class Ledger:
         self, connection: sa.Connection, kind: str, change_e6: E6, at_us: Micros
     ) -> None:
         connection.execute(
-            sa.insert(schema.cash).values(
-                account=self._account,
-                seq=next_seq(connection, self._account),
-                kind=kind,
-                change_e6=change_e6,
-                at_us=at_us,
-            )
+            statements.ADD_CASH,
+            {
+                "account": self._account,
+                "seq": statements.next_seq(connection, self._account),
+                "kind": kind,
+                "change_e6": change_e6,
+                "at_us": at_us,
+            },
         )
 
     # ------------------------------------------------------------------------ start, end
@@ -289,9 +283,9 @@ class Ledger:
         try:
             self.record_events(())
             with self._store.transaction() as connection:
-                connection.execute(sa.delete(schema.account_lock).where(*self._is_ours()))
+                connection.execute(statements.RELEASE_LOCK, self._claim())
         finally:
-            self._holder = None
+            self._is_claimed = False
             self._store.close()
 
     def __enter__(self) -> Self:
