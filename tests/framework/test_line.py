@@ -1,0 +1,205 @@
+"""Events through the engine, decisions into journal and ledger, commands out."""
+
+from decimal import Decimal
+
+import pytest
+
+from framework import EntrySignal, Plugin, Side, hookimpl
+from framework.engine import Engine
+from framework.errors import LedgerError
+from framework.journal import JournalReader, JournalWriter
+from framework.line import Line
+from framework.model.commands import SubmitOrder, Subscribe
+from framework.model.events import (
+    BookReplaced,
+    ClockTicked,
+    IntentRefused,
+    MarketListed,
+    OrderFilled,
+    TradingHalted,
+)
+from framework.pipeline import Pipeline
+from framework.testing.builders import NOW_US, TICKER, fill, market
+from framework.testing.playbook import EVERYTHING, PluginSet, account_report
+
+
+class Eager(Plugin):
+    @hookimpl
+    def signal_entry(self):
+        return EntrySignal(Side.YES, limit=Decimal("0.93"), reason="eager")
+
+    @hookimpl
+    def size_entry(self):
+        return Decimal(10)
+
+
+class Watcher(Plugin):
+    def model_post_init(self, context):
+        self.__dict__["seen"] = []
+
+    @hookimpl
+    def observe(self, records):
+        self.__dict__["seen"].extend(records)
+
+
+class Books:
+    """A ledger that notes what it is told, and refuses or fails when told to."""
+
+    def __init__(self):
+        self.steps = []
+        self.refuses = False
+        self.fails = False
+
+    def commit_intents(self, orders, at_us):
+        self.steps.append(("commit", [order.client_order_id for order in orders]))
+        if self.refuses:
+            return [
+                IntentRefused(at_us=at_us, client_order_id=o.client_order_id, reason="latch")
+                for o in orders
+            ]
+        return []
+
+    def record_events(self, events):
+        if self.fails:
+            raise LedgerError("disk full")
+        self.steps.append(("record", [type(event).__name__ for event in events]))
+
+    def halt(self, reason, at_us):
+        self.steps.append(("halt", reason))
+
+    def release(self, at_us):
+        self.steps.append(("release", None))
+
+
+class Idle:
+    def enter(self):
+        pass
+
+    def leave(self):
+        pass
+
+
+class Rig:
+    def __init__(self, folder):
+        self.watcher = Watcher()
+        self.pipeline = Pipeline(PluginSet({"eager": Eager()}, {"watcher": self.watcher}))
+        self.engine = Engine(self.pipeline, run_id="run", capabilities=EVERYTHING)
+        self.path = folder / "journal.jsonl"
+        self.journal = JournalWriter(self.path, {"run_id": "run"})
+        self.books = Books()
+        self.line = Line(self.engine, self.pipeline, self.journal, self.books, Idle())
+        self.sent = []
+        self.line.send = self.note
+
+    def note(self, commands):
+        self.books.steps.append(("send", [type(command).__name__ for command in commands]))
+        self.sent += commands
+
+    def open_market(self):
+        self.line.process(
+            [account_report(recovery=True), MarketListed(at_us=NOW_US, market=market())]
+        )
+
+    def quote(self):
+        self.line.process(
+            [BookReplaced(at_us=NOW_US, ticker=TICKER, yes=((9_200, 100),), no=((700, 100),))]
+        )
+
+    def journalled(self):
+        return list(JournalReader(self.path))
+
+
+@pytest.fixture
+def rig(tmp_path):
+    made = Rig(tmp_path)
+    made.open_market()
+    made.books.steps.clear()
+    return made
+
+
+def test_an_intent_is_committed_before_it_is_sent_and_its_cause_is_on_record_before_that(rig):
+    seen_at_commit = []
+    commit = rig.books.commit_intents
+    rig.books.commit_intents = lambda orders, at: (
+        seen_at_commit.extend(rig.journalled()),
+        commit(orders, at),
+    )[1]
+
+    rig.quote()
+
+    assert rig.books.steps == [("commit", ["run-1"]), ("send", ["SubmitOrder"])]
+    assert isinstance(seen_at_commit[-1].event, BookReplaced)
+    assert isinstance(seen_at_commit[-1].commands[0], SubmitOrder)
+
+
+def test_a_refused_intent_is_not_sent_and_the_engine_hears_of_it(rig):
+    rig.books.refuses = True
+
+    rig.quote()
+
+    assert not any(isinstance(command, SubmitOrder) for command in rig.sent)
+    assert rig.engine.state.worst.open_orders() == 0
+
+
+def test_nothing_new_is_risked_while_the_journal_cannot_be_written(rig, monkeypatch):
+    def refuse():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rig.journal, "flush", refuse)
+
+    rig.quote()
+
+    assert ("commit", []) in rig.books.steps
+    assert not any(isinstance(command, SubmitOrder) for command in rig.sent)
+
+
+def test_a_ledger_that_cannot_write_a_fill_halts_trading(rig):
+    rig.books.fails = True
+
+    rig.line.process([OrderFilled(at_us=NOW_US, fill=fill(client_order_id=None))])
+
+    assert rig.engine.state.halted == "disk full"
+    assert ("halt", "disk full") in rig.books.steps
+
+
+def test_fills_of_an_account_report_are_made_durable_too(rig):
+    rig.line.process([account_report(fills=(fill(client_order_id=None),))])
+
+    assert ("record", ["OrderFilled"]) in rig.books.steps
+
+
+def test_a_halt_by_hand_reaches_the_latch(rig):
+    rig.line.process([TradingHalted(at_us=NOW_US, reason="by hand")])
+
+    assert ("halt", "by hand") in rig.books.steps
+
+
+def test_every_event_is_journalled_and_shown_once_in_order(rig):
+    rig.quote()
+    rig.line.process([ClockTicked(at_us=NOW_US + 1)])
+
+    rig.line.flush()
+    rig.line.show()
+
+    kinds = ["AccountReported", "MarketListed", "BookReplaced", "ClockTicked"]
+    assert [type(record.event).__name__ for record in rig.journalled()] == kinds
+    assert [type(record.event).__name__ for record in rig.watcher.seen] == kinds
+
+
+def test_a_delivery_from_inside_the_line_waits_its_turn(rig):
+    handled = []
+    handle = rig.engine.handle
+    rig.engine.handle = lambda event: (handled.append(type(event).__name__), handle(event))[1]
+    rig.line.send = lambda commands: rig.line.process([ClockTicked(at_us=NOW_US)])
+
+    rig.quote()
+
+    assert handled == ["BookReplaced", "ClockTicked"]
+
+
+def test_subscriptions_go_out_without_any_commit(tmp_path):
+    made = Rig(tmp_path)
+    made.open_market()
+
+    assert made.sent == [Subscribe(tickers=(TICKER,))]
+    assert not any(step == "commit" for step, _ in made.books.steps)
