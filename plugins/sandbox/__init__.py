@@ -38,18 +38,30 @@ class Sandbox(Plugin):
 
     commands: ClassVar[tuple[str, ...]] = ("sandbox",)
 
-    cash: Money = Decimal("10000.00")
-    """The account's dollars at the start."""
-    seed: int | None = None
-    """Of the seeded world; the run's own seed when absent."""
-    duration: Duration | None = None
-    """How long the session lasts; the world decides when absent. `--duration` goes before it."""
-    recording: Path | None = None
-    """A recording to play instead of the seeded world. `--recording` goes before it."""
-    rate_limits: bool = True
-    """Whether requests cost tokens as on the exchange's basic tier."""
-    host: str = Field(default="sandbox.invalid", min_length=1)
-    """The name under which the adapter finds it; it is never looked up."""
+    cash: Money = Field(
+        default=Decimal("10000.00"), description="The account's dollars at the start."
+    )
+    seed: int | None = Field(
+        default=None, description="Seed of the seeded world; without it the run's own."
+    )
+    duration: Duration | None = Field(
+        default=None,
+        description="How long the session lasts; without it the world decides. --duration goes "
+        "before it.",
+    )
+    recording: Path | None = Field(
+        default=None,
+        description="A recording to play instead of the seeded world. --recording goes before it.",
+    )
+    rate_limits: bool = Field(
+        default=True,
+        description="Whether requests cost tokens as on the exchange's basic tier.",
+    )
+    host: str = Field(
+        default="sandbox.invalid",
+        min_length=1,
+        description="The name under which the adapter finds it; it is never looked up.",
+    )
 
     _keys: KeyPair | None = PrivateAttr(default=None)
     _venue: Venue | None = PrivateAttr(default=None)
