@@ -290,7 +290,8 @@ class _Session:
             opening = max(event.open_us, at_us) + SECOND_US
             self._at(opening, self._step(event))
             for number in range(len(event.markets)):
-                self._at(opening + event.rng.randint(0, SECOND_US), self._opening(event, number))
+                first_us = opening + event.rng.randint(0, SECOND_US)
+                self._again(event, first_us, self._opening(event, number))
             self._at(event.close_us + SECOND_US, self._ending(event))
 
         return happen
