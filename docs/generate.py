@@ -7,22 +7,16 @@ the settings from the models that read them, the map of modules from their docst
 
 import ast
 import inspect
-import json
 import re
 import sys
 import textwrap
 from collections.abc import Iterator
-from datetime import timedelta
-from decimal import Decimal
-from enum import Enum
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-from framework import Money, Plugin, Price, Quantity, Ratio, Secret
+from framework import Plugin
+from framework.describe import describe
 from framework.discovery import discover
 from framework.implementations import hooks_of
 from framework.loader import class_of
@@ -176,100 +170,19 @@ def plugin_section(table: str, plugin: type[Plugin]) -> str:
 
 
 def table_of(model: type[BaseModel]) -> str:
-    """Return a model's fields as a table."""
-    if not model.model_fields:
-        return "No settings.\n"
-    hints: dict[str, Any] = {}
-    for owner in reversed(model.__mro__):
-        hints |= inspect.get_annotations(owner)
-    rows = [
-        f"| `{field.alias or name}` | {kind_of(hints[name])}{bounds_of(field)} "
-        f"| {default_of(field)} | {meaning_of(field)} |"
-        for name, field in model.model_fields.items()
-    ]
-    return "\n".join(
-        ["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows, ""]
-    )
+    """Return a model's fields as a table.
 
-
-WORDS = {
-    Price: "dollars, 0 to 1",
-    Quantity: "contracts",
-    Money: "dollars",
-    Ratio: "number",
-    Decimal: "number",
-    timedelta: "duration",
-    bool: "true or false",
-    int: "whole number",
-    str: "text",
-    Path: "path",
-    Secret: "secret",
-}
-BOUNDS = {"ge": "at least", "gt": "above", "le": "at most", "lt": "below"}
-UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-"""Milliseconds."""
-
-
-def kind_of(hint: Any) -> str:
-    """Return in words what a field takes."""
-    if hint in WORDS:
-        return WORDS[hint]
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return kind_of(arguments[0])
-    if origin is Literal:
-        return " or ".join(f"`{toml_of(value)}`" for value in arguments)
-    if origin in {Union, UnionType}:
-        return " or ".join(kind_of(part) for part in arguments if part is not type(None))
-    if origin in {tuple, list, frozenset, set}:
-        return f"list of {kind_of(arguments[0])}"
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return " or ".join(f"`{toml_of(member.value)}`" for member in hint)
-    raise TypeError(f"no words for a setting of type {hint}: add them to WORDS")
-
-
-def bounds_of(field: FieldInfo) -> str:
-    """Return the limits of a field in words."""
-    limits = [
-        f"{word} {bare(getattr(rule, name))}"
-        for rule in field.metadata
-        for name, word in BOUNDS.items()
-        if hasattr(rule, name)
-    ]
-    return "".join(f", {limit}" for limit in limits)
-
-
-def bare(value: object) -> str:
-    """Return a limit without quotes, fit for a sentence."""
-    return toml_of(value).strip('"')
-
-
-def default_of(field: FieldInfo) -> str:
-    """Return what holds when a key is absent, as it would be written in kalshi.toml."""
-    if field.is_required():
-        return "required"
-    value = field.get_default(call_default_factory=True)
-    return "none" if value is None else f"`{toml_of(value)}`"
-
-
-def toml_of(value: object) -> str:
-    """Return a value as TOML has it; scalars and lists look as in JSON."""
-    if isinstance(value, timedelta):
-        millis = value // timedelta(milliseconds=1)
-        unit = next(unit for unit, size in UNITS.items() if millis % size == 0) if millis else "s"
-        return f'"{millis // UNITS[unit]}{unit}"'
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, tuple | list | frozenset):
-        return f"[{', '.join(toml_of(item) for item in value)}]"
-    return json.dumps(str(value) if isinstance(value, Path | Enum) else value)
-
-
-def meaning_of(field: FieldInfo) -> str:
-    """Return the description of a field, fit for a cell of a table."""
-    if not field.description:
-        raise LookupError(f"a setting has no description: {field!r}")
-    return field.description.replace("|", "\\|").replace("\n", " ")
+    Raises:
+        LookupError: a setting has no description.
+    """
+    rows = ["| key | takes | default | meaning |", "| --- | --- | --- | --- |"]
+    for setting in describe(model):
+        if not setting.doc:
+            raise LookupError(f"{model.__name__}.{setting.name} has no description")
+        default = f"`{setting.default}`" if setting.default else "none"
+        cells = (setting.takes, "required" if setting.default is None else default, setting.doc)
+        rows.append(f"| `{setting.name}` | {' | '.join(cells)} |")
+    return "\n".join([*rows, ""]) if model.model_fields else "No settings.\n"
 
 
 # ----------------------------------------------------------------------------------- modules
