@@ -15,6 +15,7 @@ from framework.ledger import Ledger, open_ledger
 from framework.loader import LoadedPlugins
 from framework.model.market import moment
 from framework.pipeline import Pipeline
+from framework.quarantine import read_quarantine
 from framework.run import Clock, Mode, RunOptions
 from framework.running import CurrentRun, Progress
 from framework.runtime import RunResult, Runtime
@@ -97,7 +98,6 @@ async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins)
     """Trade with a journal and a ledger, and close both however it ends."""
     journal = JournalWriter(run.folder / FILE_NAME, _header(run, settings, plugins))
     ledger = _ledger(run, settings)
-    watchdog = Watchdog(run.folder, settings.framework.plugin_stuck_after.total_seconds())
     elapsed = stopwatch()
     pipeline = Pipeline(
         plugins,
@@ -105,11 +105,18 @@ async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins)
         faults_limit=settings.framework.plugin_faults_limit,
         overruns_limit=settings.framework.plugin_overruns_limit,
         budget_us=round(settings.framework.hook_budget.total_seconds() * 1_000_000),
+        quarantined=read_quarantine(settings.runs_dir),
+    )
+    watchdog = Watchdog(
+        run.folder,
+        settings.framework.plugin_stuck_after.total_seconds(),
+        in_hand=pipeline.in_hand,
     )
     runtime = Runtime(run, settings.framework, plugins, pipeline, watchdog)
     ended = "broken off"
     try:
         ledger.acquire_lock(run.clock.now_us())
+        watchdog.start()
         halted = read_halt_file(settings.runs_dir)
         if halted:
             ledger.halt(halted, run.clock.now_us())
