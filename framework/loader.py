@@ -16,7 +16,7 @@ import pluggy
 
 from framework.choosing import Choice, PluginRow, choices_of, rows_of, unknown_names
 from framework.compiled import DECISIONS, Implementation
-from framework.discovery import BUILT_IN, PROJECT, Catalog, Found, discover
+from framework.discovery import BUILT_IN, Catalog, Found, discover
 from framework.errors import ConfigError, FrameworkError, PluginError
 from framework.faults import Fence, described
 from framework.implementations import (
@@ -141,7 +141,7 @@ def load_plugins(
     for choice in choices:
         if choice.enabled:
             plugin, errors = _instance(settings.source, choice, catalog)
-            problems += errors
+            problems += errors if catalog.importable else []
             if errors:
                 faults[choice.table.name] = "; ".join(str(error) for error in errors)
             if plugin is not None:
@@ -168,7 +168,7 @@ def looked_at(loaded: LoadedPlugins) -> list[PluginRow]:
     rows = []
     for row in loaded.rows:
         found = loaded.catalog.found.get(row.name)
-        if row.enabled or found is None or found.origin not in {BUILT_IN, PROJECT}:
+        if row.enabled or found is None or found.kind == "" or not loaded.catalog.importable:
             rows.append(row)
             continue
         with Fence() as fence:
@@ -191,7 +191,7 @@ def class_of(table: PluginTable, found: Found | None, catalog: Catalog) -> type[
     if table.use is None and found is not None and found.kind not in {table.kind, ""}:
         raise ConfigError(f"{table.key}: its table is [{found.kind}.{table.name}]")
     if not catalog.importable:
-        raise PluginError(table.name, None, "nothing can be imported: see the line on __init__.py")
+        raise PluginError(table.name, None, f"can't be imported: {catalog.problems[0]}")
     target = table.use or (found.target if found else "")
     name, _, wanted = target.partition(":")
     module = _imported(table.name, name, found.where if found and not table.use else target)

@@ -189,7 +189,9 @@ class Pipeline:
         calls = self._calls(line)
         for call in calls:
             try:
-                call(shown)
+                answer = call(shown)
+                if answer is not None:
+                    raise TypeError(f"must return None, not {type(answer).__name__}")  # noqa: TRY301 - judged as any other fault
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - a watcher never stops trading

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from framework.choosing import PluginRow
 from framework.cli.project import config_option, project_options, survey
 from framework.describe import describe, toml_of
 from framework.errors import ConfigError
 from framework.implementations import hooks_of
-from framework.loader import LoadedPlugins, PluginRow, class_of, looked_at
+from framework.loader import LoadedPlugins, class_of, looked_at
 from framework.quarantine import read_quarantine, release
 from framework.settings import PluginTable, Settings, read_settings
 from framework.switching import switch
@@ -65,21 +66,24 @@ def _row(row: PluginRow, quarantined: dict[str, str]) -> dict[str, object]:
 
 
 def _show(settings: Settings, rows: list[PluginRow], quarantined: dict[str, str]) -> None:
+    console = Console()
     table = Table(title=f"Plugins by {settings.source}, mode {settings.framework.mode}")
-    for name in ("plugin", "kind", "from", "state", "why", "note"):
-        table.add_column(name, overflow="fold")
+    for name in ("plugin", "kind", "from", "state", "why", "for"):
+        table.add_column(name, no_wrap=name in {"plugin", "state"})
     for row in sorted(rows, key=lambda row: (not row.enabled, row.kind)):
         state = "[green]on[/]" if row.enabled else "off"
-        notes = [f"for {', '.join(row.for_)}"] if row.for_ else []
         if row.name in quarantined:
             state = "[yellow]quarantined[/]"
-            notes.append(quarantined[row.name])
         if row.fault is not None:
             state = "[red]broken[/]"
-            notes.append(row.fault)
-        origin = row.origin or "unknown"
-        table.add_row(row.name, row.kind, escape(origin), state, row.why, escape("; ".join(notes)))
-    Console().print(table)
+        cells = (row.kind, row.origin or "unknown", state, row.why, ", ".join(row.for_))
+        table.add_row(row.name, *cells)
+    console.print(table)
+    for row in rows:
+        if row.fault is not None:
+            click.echo(row.fault)
+        if row.name in quarantined:
+            click.echo(f"{row.name} is quarantined: {quarantined[row.name]}")
 
 
 @plugins.command()
