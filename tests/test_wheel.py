@@ -123,10 +123,11 @@ def user_project(tmp_path):
     return folder
 
 
-def plugins_list(command: Path, project: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+def call(command: Path, project: Path, *arguments: str, **environ: str):
+    """Call a verb in a project, with nothing of this process's Python settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     return subprocess.run(
-        [command, "plugins", "list", "--json"],
+        [command, *arguments],
         cwd=project,
         env=clean | environ,
         capture_output=True,
@@ -135,9 +136,24 @@ def plugins_list(command: Path, project: Path, **environ: str) -> subprocess.Com
     )
 
 
-def names(listing: subprocess.CompletedProcess[str]) -> list[str]:
+def names(command: Path, project: Path) -> list[str]:
+    """Return the plugins that the command finds, broken ones left out."""
+    listing = call(command, project, "plugins", "list", "--json")
     assert listing.returncode == 0, listing.stderr
-    return [plugin["name"] for plugin in json.loads(listing.stdout)]
+
+    return [plugin["name"] for plugin in json.loads(listing.stdout) if plugin["fault"] is None]
+
+
+def refusal(command: Path, project: Path, **environ: str) -> str:
+    """Return why a project is refused; listing its plugins says the same, and still works."""
+    listing = call(command, project, "plugins", "list", **environ)
+    checked = call(command, project, "check", **environ)
+
+    assert (listing.returncode, checked.returncode) == (0, 2), listing.stderr + checked.stderr
+    assert "Traceback" not in listing.stderr + checked.stderr
+    assert set(listing.stderr.splitlines()) <= set(checked.stderr.splitlines())
+
+    return listing.stderr
 
 
 def test_the_wheel_holds_the_code_and_no_tests(wheel):
@@ -170,7 +186,7 @@ def test_the_wheel_holds_every_source_file(wheel, source):
 
 
 def test_a_users_folders_merge_with_the_built_in_ones(command, user_project):
-    found = names(plugins_list(command, user_project))
+    found = names(command, user_project)
 
     assert {"quiet_hours", "never_buys", "liquidity", "high_probability"} <= set(found)
     assert len(found) == len(set(found))
@@ -180,32 +196,28 @@ def test_the_project_root_comes_last_on_the_path(command, user_project):
     """A file that happens to have a library's name must not replace the library."""
     (user_project / "pluggy.py").write_text("raise RuntimeError('not the library')\n")
 
-    assert "quiet_hours" in names(plugins_list(command, user_project))
+    assert "quiet_hours" in names(command, user_project)
 
 
 @pytest.mark.parametrize("package", ["plugins", "strategies"])
 def test_a_regular_package_that_hides_the_built_ins_is_named(command, user_project, package):
     marker = user_project / package / "__init__.py"
     marker.write_text("raise RuntimeError('imported too early')\n")
-    listing = plugins_list(command, user_project)
 
-    assert listing.returncode == 2
-    assert str(marker) in listing.stderr
-    assert "Traceback" not in listing.stderr
+    assert str(marker) in refusal(command, user_project)
 
 
 def test_a_regular_package_elsewhere_on_the_path_is_named(command, user_project, tmp_path):
     marker = tmp_path / "elsewhere" / "strategies" / "__init__.py"
     marker.parent.mkdir(parents=True)
     marker.write_text("raise RuntimeError('imported too early')\n")
-    listing = plugins_list(command, user_project, PYTHONPATH=str(tmp_path / "elsewhere"))
+    elsewhere = str(tmp_path / "elsewhere")
 
-    assert listing.returncode == 2
-    assert str(marker) in listing.stderr
+    assert str(marker) in refusal(command, user_project, PYTHONPATH=elsewhere)
 
 
 def test_a_users_folders_merge_with_an_editable_install(editable_command, user_project):
-    found = names(plugins_list(editable_command, user_project))
+    found = names(editable_command, user_project)
 
     assert {"quiet_hours", "never_buys", "liquidity", "high_probability"} <= set(found)
 
@@ -214,7 +226,7 @@ def test_an_editable_clone_finds_each_plugin_once(editable_command, source, tmp_
     """The clone is on the path twice: as the installed package and as the project."""
     (tmp_path / "link").symlink_to(source)
     for root in (source, tmp_path / "link"):
-        found = names(plugins_list(editable_command, root))
+        found = names(editable_command, root)
 
         assert "liquidity" in found
         assert len(found) == len(set(found))
@@ -223,8 +235,7 @@ def test_an_editable_clone_finds_each_plugin_once(editable_command, source, tmp_
 @pytest.mark.parametrize("file", ["plugins/liquidity.py", "strategies/high_probability.py"])
 def test_a_module_with_a_built_in_name_is_refused(command, user_project, file):
     (user_project / file).write_text(FILTER)
-    listing = plugins_list(command, user_project)
+    reason = refusal(command, user_project)
 
-    assert listing.returncode == 2
-    assert Path(file).stem in listing.stderr
-    assert str(user_project / file) in listing.stderr
+    assert str(user_project / file) in reason
+    assert Path(file).stem in reason
