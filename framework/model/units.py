@@ -11,7 +11,7 @@ This module knows no market: whether a price stands on a grid is `framework.mode
 
 import re
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation, Overflow
 from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, Final, TypeAlias
@@ -28,6 +28,12 @@ Ticker: TypeAlias = str
 ONE_DOLLAR_E4: Final = 10_000
 ONE_CONTRACT_E2: Final = 100
 ONE_DOLLAR_E6: Final = 1_000_000
+
+
+_EXACT: Final = Context(prec=64, traps=[Inexact, InvalidOperation, Overflow])
+"""Refuses to round, and is ours alone: a plugin may have changed the one of its thread."""
+_DIGITS: Final = 18
+"""A whole number of units has at most so many digits, and fits 64 bits."""
 
 
 class Side(StrEnum):
@@ -64,12 +70,14 @@ def exact(value: object) -> Decimal:
     return number
 
 
-def _scaled(value: object, scale: int, unit: str) -> int:
-    scaled = exact(value) * scale
-    whole = int(scaled)
-    if whole != scaled:
-        raise ValueError(f"must be a multiple of {unit} (was {value})")
-    return whole
+def _scaled(value: object, digits: int, unit: str) -> int:
+    try:
+        scaled = _EXACT.to_integral_exact(_EXACT.scaleb(exact(value), digits))
+    except DecimalException:
+        raise ValueError(f"must be a multiple of {unit} (was {value})") from None
+    if scaled.adjusted() >= _DIGITS:
+        raise ValueError(f"is too large (was {value})")
+    return int(scaled)
 
 
 def to_e4(price: object) -> E4:
@@ -78,7 +86,7 @@ def to_e4(price: object) -> E4:
     Raises:
         ValueError: `price` is not exact, or finer than 1/10,000 dollar.
     """
-    return _scaled(price, ONE_DOLLAR_E4, "0.0001 dollar")
+    return _scaled(price, 4, "0.0001 dollar")
 
 
 def to_e2(quantity: object) -> E2:
@@ -87,7 +95,7 @@ def to_e2(quantity: object) -> E2:
     Raises:
         ValueError: `quantity` is not exact, or finer than 1/100 contract.
     """
-    return _scaled(quantity, ONE_CONTRACT_E2, "0.01 contract")
+    return _scaled(quantity, 2, "0.01 contract")
 
 
 def to_e6(money: object) -> E6:
@@ -96,15 +104,15 @@ def to_e6(money: object) -> E6:
     Raises:
         ValueError: `money` is not exact, or finer than 1/1,000,000 dollar.
     """
-    return _scaled(money, ONE_DOLLAR_E6, "0.000001 dollar")
+    return _scaled(money, 6, "0.000001 dollar")
 
 
 def _shown(units: int, digits: int, at_least: int) -> Decimal:
-    number = Decimal(units).scaleb(-digits)
-    shortest = number.normalize()
+    number = _EXACT.scaleb(Decimal(units), -digits)
+    shortest = _EXACT.normalize(number)
     exponent = shortest.as_tuple().exponent
     if isinstance(exponent, int) and exponent > -at_least:
-        return number.quantize(Decimal(1).scaleb(-at_least))
+        return _EXACT.quantize(number, Decimal(1).scaleb(-at_least))
     return shortest
 
 
