@@ -88,11 +88,12 @@ class Kalshi(Plugin):
                     subaccount=self.subaccount,
                     exclude_combos=self.exclude_combos,
                 )
-                await exchange.open()
                 try:
+                    await exchange.open()
                     yield exchange
                 finally:
                     tasks.cancel_scope.cancel()
+                    exchange.close()
 
     def _own_credentials(self, mode: Mode) -> Credentials:
         """Read the key from the settings."""

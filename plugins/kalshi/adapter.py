@@ -109,6 +109,11 @@ class KalshiExchange:
         with anyio.move_on_after(OPEN_WITHIN_S):
             await self._stream.opened.wait()
 
+    def close(self) -> None:
+        """End the events; what still waits there is dropped."""
+        self._send.close()
+        self._receive.close()
+
     async def _listen(self) -> None:
         try:
             await self._stream.run()
@@ -123,7 +128,7 @@ class KalshiExchange:
     async def _emit(self, batch: Sequence[AnyEvent]) -> None:
         try:
             await self._send.send(batch)
-        except anyio.ClosedResourceError:
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             self.codec.drift.count("events after the end")
 
     # --------------------------------------------------------------------------- markets

@@ -11,7 +11,7 @@ from typing import Final
 from framework.model.market import micros
 from framework.model.units import E2, E4, E6, ONE_DOLLAR_E4, Micros, to_e2, to_e4, to_e6
 
-_DECIMAL: Final = re.compile(r"-?\d{1,18}(\.\d{1,6})?")
+_DECIMAL: Final = re.compile(r"-?\d{1,18}(\.\d{1,6})?", re.ASCII)
 
 
 def _checked(text: str) -> str:
@@ -58,7 +58,7 @@ def count_e2(text: str) -> E2:
     Raises:
         ValueError: `text` is no exact count.
     """
-    if text[-3:-2] == ".":  # replies always carry two decimals
+    if text[-3:-2] == "." and text[-4:-3].isdecimal():  # replies always carry two decimals
         digits = text[:-3] + text[-2:]
         if digits.lstrip("-").isdecimal() and digits.isascii():
             return int(digits)

@@ -1,0 +1,444 @@
+"""A scripted exchange on the wire, and runs on virtual time that connect to it.
+
+The server is h11 and wsproto over a byte stream in memory, so the adapter under test is whole:
+connections, time-outs, pings and half-written frames are real. What it answers is the test's.
+"""
+
+import json
+from collections import defaultdict, deque
+from contextlib import asynccontextmanager
+from email.utils import formatdate
+from pathlib import Path
+from random import Random  # noqa: TID251 - the type of a run's generator
+
+import anyio
+import h11
+import pytest
+import wsproto
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from wsproto.events import AcceptConnection, CloseConnection, Ping, Pong, RejectConnection, Request
+from wsproto.events import TextMessage as Text
+
+from framework.clock import run_virtual
+from framework.errors import ExchangeError
+from framework.run import Credentials, Mode, RunOptions
+from framework.streams import memory_pipe
+from plugins.kalshi import Kalshi
+from plugins.kalshi.codec.fixed_point import FixedPoint
+from plugins.kalshi.hosts import addresses
+from plugins.kalshi.rest import Rest, open_client
+from plugins.kalshi.signing import Signer
+
+START_US = 1_768_478_400_000_000
+"""2026-01-15 12:00 UTC, where every run in these tests starts."""
+ROOT = "/trade-api/v2"
+
+
+class Seen:
+    """One request as it arrived."""
+
+    def __init__(self, at_s, method, target, headers, body):
+        self.at_s = at_s
+        self.method = method
+        self.path, _, query = target.partition("?")
+        self.path = self.path.removeprefix(ROOT)
+        self.query = dict(part.split("=", 1) for part in query.split("&") if part)
+        self.headers = headers
+        self.body = json.loads(body) if body else None
+
+    def __repr__(self):
+        return f"{self.method} {self.path} {self.query} {self.body}"
+
+
+class Socket:
+    """One WebSocket connection, seen from the exchange."""
+
+    def __init__(self, stream, wire, headers, at_s):
+        self._stream, self._wire = stream, wire
+        self.headers, self.opened_s = headers, at_s
+        self.commands = []
+        self.pongs = []
+
+    async def say(self, *messages):
+        """Send messages in one write."""
+        data = b"".join(self._wire.send(Text(data=json.dumps(m))) for m in messages)
+        await self._stream.send(data)
+
+    async def write(self, data):
+        """Send raw bytes, whatever they are."""
+        await self._stream.send(data)
+
+    def framed(self, message):
+        """Return the bytes of one message."""
+        return self._wire.send(Text(data=json.dumps(message)))
+
+    async def ping(self, payload=b"heartbeat"):
+        await self._stream.send(self._wire.send(Ping(payload=payload)))
+
+    async def close(self, code=1000):
+        await self._stream.send(self._wire.send(CloseConnection(code=code)))
+
+    async def drop(self):
+        """End the connection without a word."""
+        await self._stream.aclose()
+
+    def sent(self, cmd):
+        """Return the params of the commands of one kind."""
+        return [command["params"] for command in self.commands if command["cmd"] == cmd]
+
+
+class ScriptedExchange:
+    """Answers what a test tells it to.
+
+    Attributes:
+        requests: Every REST request that arrived, in order.
+        sockets: Every WebSocket that was opened, in order.
+        handshakes: Statuses for the next handshakes; 101 when empty.
+        answers_commands: Whether commands are answered as the exchange would.
+        books: What a snapshot of a market shows, as (yes levels, no levels).
+    """
+
+    def __init__(self):
+        self.clock = None
+        self.requests = []
+        self.sockets = []
+        self.handshakes = deque()
+        self.refuses_connections = False
+        self.answers_commands = True
+        self.books = defaultdict(lambda: ([["0.4000", "10.00"]], [["0.5500", "20.00"]]))
+        self.skew_s = 0
+        self._answers = defaultdict(deque)
+        self._always = {}
+        self._sids = {}
+        self._seqs = defaultdict(int)
+        self._listed = defaultdict(list)
+        self.always("GET", "/exchange/user_data_timestamp", {"as_of_time": "2026-01-15T12:00:00Z"})
+        self.always("GET", "/portfolio/balance", {"balance": 1000, "balance_dollars": "10.0000"})
+        for path, key in (
+            ("orders", "orders"),
+            ("fills", "fills"),
+            ("positions", "market_positions"),
+            ("settlements", "settlements"),
+        ):
+            self.always("GET", f"/portfolio/{path}", {key: [], "cursor": ""})
+
+    # ------------------------------------------------------------------------------- script
+
+    def then(self, method, path, *answers):
+        """Answer the next requests so: a body, (status, body), bytes, "hang", "cut" or a call."""
+        self._answers[method, path].extend(answers)
+        return self
+
+    def always(self, method, path, answer):
+        """Answer so whenever nothing else was said."""
+        self._always[method, path] = answer
+        return self
+
+    def asked(self, method, path):
+        """Return the requests for a path."""
+        return [seen for seen in self.requests if (seen.method, seen.path) == (method, path)]
+
+    @property
+    def socket(self):
+        return self.sockets[-1]
+
+    def elapsed_s(self):
+        return (self.clock.now_us() - START_US) / 1_000_000
+
+    # ------------------------------------------------------------------------------- server
+
+    async def serve(self, stream):
+        """Answer one connection until it ends."""
+        wire = h11.Connection(h11.SERVER)
+        try:
+            while True:
+                event = wire.next_event()
+                if event is h11.NEED_DATA:
+                    wire.receive_data(await stream.receive())
+                elif isinstance(event, h11.Request):
+                    if dict(event.headers).get(b"upgrade") == b"websocket":
+                        await self._upgrade(stream, event)
+                        return
+                    body = b""
+                    while not isinstance(part := wire.next_event(), h11.EndOfMessage):
+                        if part is h11.NEED_DATA:
+                            wire.receive_data(await stream.receive())
+                        else:
+                            body += part.data
+                    if not await self._respond(stream, wire, event, body):
+                        return
+                    wire.start_next_cycle()
+                else:
+                    return
+        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return
+        finally:
+            await stream.aclose()
+
+    async def _respond(self, stream, wire, request, body):
+        headers = {k.decode(): v.decode() for k, v in request.headers}
+        target = request.target.decode()
+        seen = Seen(self.elapsed_s(), request.method.decode(), target, headers, body)
+        self.requests.append(seen)
+        queue = self._answers[seen.method, seen.path]
+        answer = queue.popleft() if queue else self._always.get((seen.method, seen.path))
+        if callable(answer):
+            answer = answer(seen)
+        if answer is None:
+            answer = (404, {"error": {"code": "not_found", "message": "not found"}})
+        if answer == "hang":
+            await anyio.sleep_forever()
+        if answer == "cut":
+            return False
+        status, content = answer if isinstance(answer, tuple) else (200, answer)
+        data = content if isinstance(content, bytes) else json.dumps(content).encode()
+        reply = h11.Response(
+            status_code=status,
+            headers=[("Content-Length", str(len(data))), ("Date", self._date())],
+        )
+        await stream.send(
+            wire.send(reply) + wire.send(h11.Data(data=data)) + wire.send(h11.EndOfMessage())
+        )
+        return True
+
+    def _date(self):
+        return formatdate(self.clock.now_us() / 1_000_000 + self.skew_s, usegmt=True)
+
+    async def _upgrade(self, stream, request):
+        wire = wsproto.WSConnection(wsproto.ConnectionType.SERVER)
+        wire.initiate_upgrade_connection(list(request.headers), request.target)
+        assert isinstance(next(wire.events()), Request)
+
+        status = self.handshakes.popleft() if self.handshakes else 101
+        if status != 101:
+            body = json.dumps({"error": {"code": "token_authentication_failure"}}).encode()
+            refusal = RejectConnection(
+                status_code=status,
+                headers=[(b"content-length", str(len(body)).encode())],
+                has_body=True,
+            )
+            await stream.send(wire.send(refusal))
+            await stream.send(wire.send(wsproto.events.RejectData(data=body)))
+            return
+        await stream.send(wire.send(AcceptConnection()))
+        headers = {k.decode(): v.decode() for k, v in request.headers}
+        socket = Socket(stream, wire, headers, self.elapsed_s())
+        self._sids, self._seqs = {}, defaultdict(int)
+        self.sockets.append(socket)
+        while True:
+            wire.receive_data(await stream.receive())
+            for event in wire.events():
+                if isinstance(event, Text):
+                    command = json.loads(event.data)
+                    socket.commands.append(command)
+                    if self.answers_commands:
+                        await socket.say(*self.replies(command))
+                elif isinstance(event, Pong):
+                    socket.pongs.append(bytes(event.payload))
+                elif isinstance(event, CloseConnection):
+                    return
+
+    # ------------------------------------------------------------------------------ replies
+
+    def sid(self, channel):
+        return self._sids[channel]
+
+    def next_seq(self, channel):
+        self._seqs[channel] += 1
+        return self._seqs[channel]
+
+    def replies(self, command):
+        """Return what the exchange says to a command."""
+        params, cid = command["params"], command["id"]
+        said = []
+        if command["cmd"] == "subscribe":
+            for channel in params["channels"]:
+                self._sids[channel] = len(self._sids) + 1
+                self._listed[channel] = list(params.get("market_tickers", []))
+                body = {"channel": channel, "sid": self._sids[channel]}
+                said.append({"type": "subscribed", "id": cid, "msg": body})
+                if channel == "orderbook_delta":
+                    said += [self.snapshot(ticker) for ticker in self._listed[channel]]
+        elif command["cmd"] == "update_subscription":
+            said += self._updated(cid, params)
+        elif command["cmd"] == "unsubscribe":
+            for sid in params["sids"]:
+                channel = next(name for name, known in self._sids.items() if known == sid)
+                seq = self.next_seq(channel)
+                said.append({"type": "unsubscribed", "id": cid, "sid": sid, "seq": seq})
+                del self._sids[channel]
+        return said
+
+    def _updated(self, cid, params):
+        (sid,) = params["sids"]
+        channel = next(name for name, known in self._sids.items() if known == sid)
+        tickers = params["market_tickers"]
+        if params["action"] == "get_snapshot":
+            return [self.snapshot(ticker, reply_to=cid) for ticker in tickers]
+        listed = self._listed[channel]
+        if params["action"] == "add_markets":
+            added = [t for t in tickers if t not in listed]
+            listed += added
+        else:
+            added = []
+            self._listed[channel] = listed = [t for t in listed if t not in tickers]
+        ok = {"type": "ok", "id": cid, "sid": sid, "seq": self.next_seq(channel)}
+        ok["msg"] = {"market_tickers": sorted(listed)}
+        books = added if channel == "orderbook_delta" else []
+        return [ok, *(self.snapshot(ticker) for ticker in books)]
+
+    def snapshot(self, ticker, reply_to=None):
+        yes, no = self.books[ticker]
+        body = {"market_ticker": ticker, "market_id": "m"}
+        if yes:
+            body["yes_dollars_fp"] = yes
+        if no:
+            body["no_dollars_fp"] = no
+        frame = {"type": "orderbook_snapshot", "sid": self.sid("orderbook_delta")}
+        frame["seq"] = self.next_seq("orderbook_delta")
+        if reply_to is not None:
+            frame["id"] = reply_to
+        return {**frame, "msg": body}
+
+    def delta(self, ticker, price="0.4000", change="1.00", side="yes", seq=None):
+        return {
+            "type": "orderbook_delta",
+            "sid": self.sid("orderbook_delta"),
+            "seq": self.next_seq("orderbook_delta") if seq is None else seq,
+            "msg": {
+                "market_ticker": ticker,
+                "market_id": "m",
+                "price_dollars": price,
+                "delta_fp": change,
+                "side": side,
+                "ts_ms": START_US // 1_000,
+            },
+        }
+
+
+class ScriptedRun:
+    """A run whose network is the scripted exchange."""
+
+    run_id = "t"
+    folder = Path()
+    options = RunOptions()
+
+    def __init__(self, clock, server, tasks, pem, mode):
+        self.clock, self.mode = clock, mode
+        self.rng = Random(7)
+        self._server, self._tasks, self._pem = server, tasks, pem
+        self.connections = []
+
+    async def connect(self, host, port):
+        if self._server.refuses_connections:
+            raise ExchangeError(f"nobody listens at {host}")
+        ours, theirs = memory_pipe()
+        self.connections.append((self._server.elapsed_s(), host, port))
+        self._tasks.start_soon(self._server.serve, ours)
+        return theirs
+
+    def credentials(self, name):
+        return Credentials(
+            key_id="key-1",
+            private_key=self._pem,
+            rest_url=f"http://127.0.0.1{ROOT}",
+            stream_url="ws://127.0.0.1/trade-api/ws/v2",
+        )
+
+    def stop(self, reason):
+        raise AssertionError(reason)
+
+    def progress(self, done, text):
+        pass
+
+
+@pytest.fixture(scope="session")
+def private_key():
+    """An Ed25519 key in PEM: signing with it is fast."""
+    return Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+
+
+@pytest.fixture
+def server():
+    return ScriptedExchange()
+
+
+@pytest.fixture
+def play(server, private_key):
+    """Run `test(run)` on virtual time with the scripted exchange as its network."""
+
+    def play(test, *, mode=Mode.SANDBOX):
+        async def main(clock):
+            clock.start_at(START_US)
+            server.clock = clock
+            async with anyio.create_task_group() as tasks:
+                result = await test(ScriptedRun(clock, server, tasks, private_key, mode))
+                tasks.cancel_scope.cancel()
+            return result
+
+        return run_virtual(main)
+
+    return play
+
+
+@pytest.fixture
+def read_rest(play, private_key):
+    """Run `test(rest, run)` with only the REST side open."""
+
+    def read_rest(test):
+        async def main(run):
+            async with opened_rest(run, private_key) as rest:
+                return await test(rest, run)
+
+        return play(main)
+
+    return read_rest
+
+
+@asynccontextmanager
+async def opened_rest(run, pem):
+    where = addresses(run.mode, f"http://127.0.0.1{ROOT}", "ws://127.0.0.1/trade-api/ws/v2")
+    async with open_client(run, use_tls=False) as client:
+        yield Rest(client, where.rest, Signer("key-1", pem), run)
+
+
+@pytest.fixture
+def trade(play):
+    """Run `test(exchange, run)` with the whole adapter open."""
+
+    def trade(test, *, mode=Mode.SANDBOX, **settings):
+        async def main(run):
+            async with Kalshi(**settings).open_exchange(run) as exchange:
+                return await test(exchange, run)
+
+        return play(main, mode=mode)
+
+    return trade
+
+
+@pytest.fixture
+def codec():
+    return FixedPoint()
+
+
+@pytest.fixture
+def listen():
+    """Collect events in the background of a block: `async with listen(exchange) as heard`."""
+
+    @asynccontextmanager
+    async def listening(exchange):
+        heard = []
+
+        async def collect():
+            async for batch in exchange.events():
+                heard.append(list(batch))  # noqa: PERF401 - one by one, as they come
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(collect)
+            yield heard
+            tasks.cancel_scope.cancel()
+
+    return listening
