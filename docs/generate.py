@@ -124,17 +124,17 @@ def example_of(hook: str) -> str:
 def imports_for(example: ast.ClassDef, tree: ast.Module) -> list[str]:
     """Return the import lines of a test file that an example makes use of."""
     used = {node.id for node in ast.walk(example) if isinstance(node, ast.Name)}
-    groups: dict[bool, list[str]] = {False: [], True: []}
+    groups: tuple[list[str], list[str], list[str]] = ([], [], [])
     for node in tree.body:
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue
         wanted = [alias for alias in node.names if (alias.asname or alias.name) in used]
         if wanted:
-            module = node.module or "" if isinstance(node, ast.ImportFrom) else wanted[0].name
-            is_ours = module.split(".")[0] not in sys.stdlib_module_names
-            narrowed = type(node)(**{**vars(node), "names": wanted})
-            groups[is_ours].append(ast.unparse(narrowed))
-    return [*groups[False], *([""] if all(groups.values()) else []), *groups[True]]
+            module = node.module if isinstance(node, ast.ImportFrom) else wanted[0].name
+            root = str(module).partition(".")[0]
+            group = 2 if root == "framework" else root not in sys.stdlib_module_names
+            groups[group].append(ast.unparse(type(node)(**{**vars(node), "names": wanted})))
+    return "\n\n".join("\n".join(group) for group in groups if group).splitlines()
 
 
 # ---------------------------------------------------------------------------------- settings

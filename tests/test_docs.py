@@ -10,8 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from framework import EntrySignal, Plugin, Side
-from framework.cli import exits
+from framework import EntrySignal, Plugin, Side, discovery
+from framework.cli import exits, main
 from framework.implementations import HOOKS
 from framework.settings import read_settings
 from framework.testing.builders import HOUR_US, NOW_US, market, snapshot
@@ -128,6 +128,19 @@ def test_the_readme_lists_the_exit_codes_of_the_command_line():
     held = {value for name, value in vars(exits).items() if name.isupper() and type(value) is int}
 
     assert listed.keys() == held
+
+
+def test_the_readme_lists_every_verb():
+    commands = README.partition("## Commands")[2].partition("| exit code |")[0]
+    cells = re.findall(r"(?m)^\| (`.+?) \|", commands)
+    listed = {
+        words.removeprefix("framework ").split()[0]
+        for cell in cells
+        for words in re.findall(r"`([^`]+)`", cell)
+    }
+    verbs = {*main.VERBS, *discovery.verbs(discovery.discover(PROJECT))}
+
+    assert verbs <= listed
 
 
 def test_the_quick_start_is_two_commands():
