@@ -6,10 +6,12 @@ Words pydantic's errors the way a person fixes them; knows nothing about files o
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Any, Final, TypeVar, get_args
+from types import UnionType
+from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from framework.describe import toml_of
 from framework.model.units import to_duration
 from framework.plugin import Secret
 
@@ -73,7 +75,7 @@ def validated(
         for detail in error.errors(include_url=False):
             key = _key(detail["loc"], raw)
             if key not in wrong:
-                faults.append(f"{table}{key and '.'}{key}: {_reason(model, dict(detail))}")
+                faults.append(f"{table}{key and '.'}{key}: {_reason(model, raw, dict(detail))}")
         return None, list(dict.fromkeys(faults))
     return (None if faults else instance), faults
 
@@ -91,8 +93,8 @@ def _read_words(
         key = field.alias or name
         if key not in raw:
             continue
-        types = {field.annotation, *get_args(field.annotation)}
-        if timedelta in types:
+        types = _alternatives(field.annotation)
+        if types == {timedelta}:
             try:
                 ready[key] = to_duration(raw[key])
             except ValueError as error:
@@ -107,7 +109,7 @@ def _read_words(
 def _wrong_scalar(types: set[Any], value: object) -> str | None:
     """Return what a scalar field wants when a TOML value is of another kind."""
     wanted = types & _SCALARS.keys()
-    if len(wanted) != 1 or types - wanted - {type(None)} or type(value) in wanted:
+    if len(wanted) != 1 or types - wanted or type(value) in wanted:
         return None
     return _SCALARS[wanted.pop()]
 
@@ -128,7 +130,7 @@ def _key(loc: Sequence[int | str], raw: Mapping[str, Any]) -> str:
     return key
 
 
-def _reason(model: type[BaseModel], detail: Mapping[str, Any]) -> str:
+def _reason(model: type[BaseModel], raw: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
     kind, details = detail["type"], detail.get("ctx", {})
     if kind == "missing":
         return "is required"
@@ -136,11 +138,10 @@ def _reason(model: type[BaseModel], detail: Mapping[str, Any]) -> str:
         return f"unknown key{near_miss(str(detail['loc'][-1]), _known(model, detail['loc']))}"
     if kind == "value_error":
         return str(details["error"])
-    was = _was(model, detail)
+    was = _was(model, raw, detail)
     if kind in _LIMITS:
         word, name = _LIMITS[kind]
-        limit = details[name]
-        return f"must be {word} {0 if limit == timedelta(0) else limit}{was}"
+        return f"must be {word} {_limit(model, detail['loc'], name, details[name])}{was}"
     if kind in {"enum", "literal_error"}:
         choices = str(details["expected"]).replace("'", "").replace(" or ", ", ").split(", ")
         near = near_miss(str(detail["input"]), choices) if was else ""
@@ -149,18 +150,39 @@ def _reason(model: type[BaseModel], detail: Mapping[str, Any]) -> str:
     return _TYPES.get(kind, text[:1].lower() + text[1:]) + was
 
 
-def _was(model: type[BaseModel], detail: Mapping[str, Any]) -> str:
+def _limit(model: type[BaseModel], loc: Sequence[int | str], name: str, told: object) -> str:
+    """Return a limit as a person writes it; pydantic shows a duration as Python does."""
+    field = model.model_fields.get(str(loc[0])) if len(loc) == 1 else None
+    rules = field.metadata if field else []
+    return toml_of(
+        next((getattr(rule, name) for rule in rules if hasattr(rule, name)), told)
+    ).strip('"')
+
+
+def _was(model: type[BaseModel], raw: Mapping[str, Any], detail: Mapping[str, Any]) -> str:
     """Return ` (was VALUE)`, and nothing where the value might be a secret."""
-    top = model.model_fields.get(str(detail["loc"][0])) if detail["loc"] else None
-    types = {top.annotation, *get_args(top.annotation)} if top else set()
-    return "" if Secret in types else f" (was {shown(detail['input'])})"
+    loc = detail["loc"]
+    if not loc:
+        return ""
+    top = model.model_fields.get(str(loc[0]))
+    if top is not None and Secret in _alternatives(top.annotation):
+        return ""
+    written = raw.get(str(loc[0])) if len(loc) == 1 else detail["input"]
+    return f" (was {shown(written)})"
+
+
+def _alternatives(annotation: Any) -> set[Any]:
+    """Return the types a field takes: those of a union, or the one."""
+    if get_origin(annotation) in {Union, UnionType}:
+        return {part for part in get_args(annotation) if part is not type(None)}
+    return {annotation}
 
 
 def _known(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
     """Return the keys of the (perhaps nested) model that refused one."""
     for part in loc[:-1]:
         field = model.model_fields.get(str(part))
-        types = (field.annotation, *get_args(field.annotation)) if field else ()
+        types = _alternatives(field.annotation) if field else set()
         inner = [kind for kind in types if isinstance(kind, type) and issubclass(kind, BaseModel)]
         if len(inner) != 1:
             return []
