@@ -67,7 +67,8 @@ class HttpConnection(Generic[_Spoken]):
                     return None
                 self._h11.start_next_cycle()
         except h11.RemoteProtocolError as error:
-            await self._give_up(error.error_status_hint)
+            hint = error.error_status_hint
+            await self._give_up(hint if hint < 500 else 400)  # 501: an unknown transfer coding
             return None
 
     async def _converse(self) -> _Spoken | None:

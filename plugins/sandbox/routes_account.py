@@ -30,6 +30,8 @@ _TIMES_IN_FORCE: Final = {
 }
 _SELF_TRADES: Final = frozenset({"taker_at_cross", "maker"})
 _STATUSES: Final = frozenset({"resting", "canceled", "executed"})
+_LAST_SECOND: Final = 253_402_300_799
+"""Of the year 9999: there are no later moments to write."""
 _CLIENT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,64}")
 
 
@@ -62,6 +64,8 @@ def _order_of(body: CreateOrder) -> NewOrder:
     if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
         raise _invalid("client_order_id")
     expires = body.expiration_time
+    if expires is not None and not 0 <= expires <= _LAST_SECOND:
+        raise _invalid("expiration_time")
     return NewOrder(
         ticker=body.ticker,
         side=side,

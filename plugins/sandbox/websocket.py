@@ -38,6 +38,7 @@ BUFFER: Final = 8_388_608
 """Bytes that may wait for a slow client before its subscriptions end."""
 MAX_COMMAND: Final = 1_048_576
 """Bytes of one command; a subscription to every market of a world fits easily."""
+_POLICY: Final = 1008
 _TOO_BIG: Final = 1009
 _READ: Final = 65_536
 _FAREWELL_S: Final = 1.0
@@ -165,11 +166,13 @@ class Session:
             scope.cancel()
 
     async def _beat(self, scope: anyio.CancelScope) -> None:
+        await anyio.sleep(HEARTBEAT_S)
         while self._unanswered < PATIENCE:
-            await anyio.sleep(HEARTBEAT_S)
             self._unanswered += 1
             self._outbox.say(Ping(payload=HEARTBEAT))
             self._outbox.flush()
+            await anyio.sleep(HEARTBEAT_S)
+        self._outbox.say(CloseConnection(code=_POLICY, reason="heartbeats not answered"))
         scope.cancel()
 
     async def _read(self, data: bytes) -> None:

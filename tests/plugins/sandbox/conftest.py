@@ -1,28 +1,38 @@
 """A small world with a door: what every test of the sandbox's server starts from."""
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 
+import h11
 import msgspec
 import pytest
+from anyio import EndOfStream, create_task_group
+from anyio.abc import ByteStream
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import Event, Ping, TextMessage
+from wsproto.events import Request as HandshakeRequest
 
 from framework.model.events import AnyEvent, BookReplaced, MarketListed, TradePrinted
 from framework.model.market import DECI_CENT, EventGroup, Market, MarketStatus, Series
 from framework.model.units import Side
+from framework.streams import memory_pipe
 from framework.testing.builders import HOUR_US, NOW_US
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.request import Request, request_of
 from plugins.sandbox.routes import answer
+from plugins.sandbox.server import serve
 from plugins.sandbox.venue import Venue
 
 API = "/trade-api/v2"
+STREAM = "/trade-api/ws/v2"
 
 
 class FakeTime:
@@ -110,6 +120,88 @@ def small_world() -> ScriptedWorld:
     )
 
 
+class WireClient:
+    """An HTTP and WebSocket client of h11 and wsproto, so that both ends are not ours."""
+
+    def __init__(self, stream: ByteStream, door: "Door") -> None:
+        self.stream = stream
+        self._door = door
+        self._http = h11.Connection(h11.CLIENT)
+        self._socket: WSConnection | None = None
+
+    async def send(
+        self, line: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> None:
+        """Send one request, signed."""
+        method, _, target = line.partition(" ")
+        sent = {"host": "sandbox.invalid", **self._door.headers(method, target), **(headers or {})}
+        if body:
+            sent["content-length"] = str(len(body))
+        request = h11.Request(method=method, target=target, headers=list(sent.items()))
+        raw = self._http.send(request) + (self._http.send(h11.Data(data=body)) if body else b"")
+        await self.stream.send(raw + self._http.send(h11.EndOfMessage()))
+
+    async def reply(self) -> tuple[int, dict[str, str], bytes]:
+        """Return the status, the headers and the body of one reply."""
+        head, body = None, b""
+        while True:
+            event = self._http.next_event()
+            if event is h11.NEED_DATA:
+                self._http.receive_data(await self._receive())
+            elif isinstance(event, h11.Response):
+                head = event
+            elif isinstance(event, h11.Data):
+                body += event.data
+            elif isinstance(event, h11.EndOfMessage):
+                break
+        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
+            self._http.start_next_cycle()
+        headers = {name.decode(): value.decode() for name, value in head.headers}
+        return head.status_code, headers, body
+
+    async def ask(self, line: str, body: bytes = b"") -> tuple[int, dict[str, str], bytes]:
+        await self.send(line, body)
+        return await self.reply()
+
+    async def upgrade(self, path: str = STREAM, headers: dict[str, str] | None = None) -> Event:
+        """Ask for a WebSocket; return the acceptance or the refusal."""
+        signed = self._door.headers("GET", path) if headers is None else headers
+        extra = [(name.encode(), value.encode()) for name, value in signed.items()]
+        self._socket = WSConnection(ConnectionType.CLIENT)
+        request = HandshakeRequest(host="sandbox.invalid", target=path, extra_headers=extra)
+        await self.stream.send(self._socket.send(request))
+        return await self.event()
+
+    async def say(self, event: Event) -> None:
+        await self.stream.send(self._socket.send(event))
+
+    async def command(self, cmd: str, **params) -> None:
+        text = msgspec.json.encode({"id": 1, "cmd": cmd, "params": params}).decode()
+        await self.say(TextMessage(data=text))
+
+    async def event(self) -> Event:
+        """Return the next WebSocket event."""
+        while True:
+            for event in self._socket.events():
+                return event
+            self._socket.receive_data(await self._receive() or None)
+
+    async def frame(self) -> dict:
+        """Return the next message as JSON, answering pings on the way."""
+        while True:
+            event = await self.event()
+            if isinstance(event, Ping):
+                await self.say(event.response())
+            else:
+                return msgspec.json.decode(event.data)
+
+    async def _receive(self) -> bytes:
+        try:
+            return await self.stream.receive()
+        except EndOfStream:
+            return b""
+
+
 @dataclass
 class Door:
     """A venue with its key and its clock."""
@@ -139,6 +231,18 @@ class Door:
         """Ask the routes directly, without a connection."""
         reply = answer(self.venue, self.request(line, body, signed=signed))
         return reply.status, msgspec.json.decode(reply.body)
+
+    @asynccontextmanager
+    async def connect(self) -> AsyncIterator[WireClient]:
+        """Connect as the adapter does; the server must end once the client is gone."""
+        ours, theirs = memory_pipe()
+        async with create_task_group() as group:
+            group.start_soon(serve, self.venue, ours)
+            async with theirs:
+                yield self.client(theirs)
+
+    def client(self, stream: ByteStream) -> WireClient:
+        return WireClient(stream, self)
 
     def happen(self, *events: AnyEvent) -> None:
         for event in events:
@@ -190,3 +294,15 @@ def open_door(keys, world, time) -> Callable[..., Door]:
 @pytest.fixture
 def door(open_door) -> Door:
     return open_door()
+
+
+@pytest.fixture(scope="module")
+def shared_door(keys) -> Door:
+    """The small world for properties, whose examples share it."""
+    time, script = FakeTime(), small_world()
+    venue = Venue(
+        SandboxExchange(script), Gate({keys.key_id: keys.public}), time, rate_limits=False
+    )
+    door = Door(venue, keys, time)
+    door.happen(*script.script)
+    return door
