@@ -76,13 +76,17 @@ class ConnectedStream(httpcore.AsyncNetworkStream):
     ) -> httpcore.AsyncNetworkStream:
         """Return an encrypted stream over this one."""
         errors = _named(httpcore.ConnectTimeout, httpcore.ConnectError, anyio.EndOfStream)
-        with errors, anyio.fail_after(timeout):
-            secured = await TLSStream.wrap(
-                self._stream,
-                hostname=server_hostname,
-                ssl_context=ssl_context,
-                standard_compatible=False,  # the exchange's servers close without a notice
-            )
+        try:
+            with errors, anyio.fail_after(timeout):
+                secured = await TLSStream.wrap(
+                    self._stream,
+                    hostname=server_hostname,
+                    ssl_context=ssl_context,
+                    standard_compatible=False,  # the exchange's servers close without a notice
+                )
+        except (httpcore.NetworkError, httpcore.TimeoutException):
+            await self.aclose()
+            raise
         return ConnectedStream(secured)
 
     def get_extra_info(self, info: str) -> Any:

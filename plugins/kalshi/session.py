@@ -41,6 +41,7 @@ class Session(AsyncWebSocketSession):
         # No background tasks: whoever calls `read` reads the socket.
         self._parts: list[str] = []
         self._length = 0
+        self._end: StreamDropped | None = None
         try:
             yield self
         finally:
@@ -54,6 +55,8 @@ class Session(AsyncWebSocketSession):
         Raises:
             StreamDropped: the connection ended, broke its protocol, or stayed silent too long.
         """
+        if self._end is not None:
+            raise self._end
         try:
             data = await self.stream.read(READ_BYTES, SILENCE_S)
         except httpcore.ReadTimeout:
@@ -84,9 +87,10 @@ class Session(AsyncWebSocketSession):
             elif isinstance(event, Ping):
                 await self.send(event.response())
             elif isinstance(event, CloseConnection):
-                if whole:
-                    break  # the next read finds the end; these messages count
-                raise StreamDropped(f"closed with {event.code} {event.reason or ''}".rstrip())
+                self._end = StreamDropped(f"closed with {event.code} {event.reason or ''}".rstrip())
+                if not whole:
+                    raise self._end
+                break  # what came before counts; the next read tells the end
             elif isinstance(event, BytesMessage):
                 continue  # the exchange speaks text only
         return whole

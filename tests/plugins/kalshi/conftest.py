@@ -331,10 +331,10 @@ class ScriptedRun:
         self.connections = []
 
     async def connect(self, host, port):
+        self.connections.append((self._server.elapsed_s(), host, port))
         if self._server.refuses_connections:
             raise ExchangeError(f"nobody listens at {host}")
         ours, theirs = memory_pipe()
-        self.connections.append((self._server.elapsed_s(), host, port))
         self._tasks.start_soon(self._server.serve, ours)
         return theirs
 

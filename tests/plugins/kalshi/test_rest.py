@@ -1,0 +1,294 @@
+from itertools import pairwise
+
+import anyio
+import pytest
+
+from framework.errors import AuthError, ExchangeError
+from plugins.kalshi.codec import Request
+from plugins.kalshi.rest import ATTEMPTS, Lost, Reply
+
+STATUS = "/exchange/status"
+ORDERS = "/portfolio/events/orders"
+ORDER = Request(method="POST", path=ORDERS, template=ORDERS, body=b'{"ticker": "A"}')
+
+
+async def failing(kind, action):
+    with pytest.raises(kind) as told:
+        await action
+
+    return told.value
+
+
+def test_a_read_is_signed_at_the_moment_of_sending(read_rest, server):
+    server.always("GET", STATUS, {"exchange_active": True})
+
+    async def main(rest, run):
+        await run.clock.sleep(3)
+        return await rest.get(STATUS, {"x": 1})
+
+    assert read_rest(main) == {"exchange_active": True}
+    (seen,) = server.requests
+    assert seen.headers["kalshi-access-timestamp"] == "1768478403000"
+    assert seen.query == {"x": "1"}
+
+
+@pytest.mark.parametrize("trouble", [429, 500, 502, 503, 504, 408, "hang", "cut"])
+def test_a_read_is_repeated_after_trouble_and_signed_anew(read_rest, server, trouble):
+    answer = trouble if isinstance(trouble, str) else (trouble, b"")
+    server.then("GET", STATUS, answer, answer, {"exchange_active": True})
+
+    async def main(rest, run):
+        return await rest.get(STATUS)
+
+    assert read_rest(main) == {"exchange_active": True}
+    stamps = [seen.headers["kalshi-access-timestamp"] for seen in server.requests]
+    assert len(set(stamps)) == 3
+
+
+def test_pauses_between_reads_grow_and_are_jittered_by_the_runs_generator(read_rest, server):
+    server.always("GET", STATUS, (503, b""))
+
+    async def main(rest, run):
+        await failing(ExchangeError, rest.get(STATUS))
+
+    read_rest(main)
+    times = [seen.at_s for seen in server.requests]
+    pauses = [after - before for before, after in pairwise(times)]
+    longest = [0.25, 0.5, 1, 2, 4]
+    assert len(times) == ATTEMPTS
+    assert all(0 < pause <= most for pause, most in zip(pauses, longest, strict=True))
+    assert len(set(pauses)) == len(pauses)
+
+
+def test_a_read_without_an_answer_says_what_failed_last(read_rest, server):
+    server.always("GET", STATUS, (503, {"error": {"code": "down", "message": "maintenance"}}))
+
+    async def main(rest, run):
+        return await failing(ExchangeError, rest.get(STATUS))
+
+    error = read_rest(main)
+    assert (error.status, error.code) == (503, "down")
+    assert "maintenance" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 301, 302])
+def test_a_refused_read_is_not_repeated(read_rest, server, status):
+    server.always("GET", STATUS, (status, {"error": {"code": "no", "message": "m"}}))
+
+    async def main(rest, run):
+        return await failing(ExchangeError, rest.get(STATUS))
+
+    error = read_rest(main)
+    assert (error.status, error.code) == (status, "no")
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_refused_key_is_an_auth_error_at_once(read_rest, server, status):
+    body = {"error": {"code": "authentication_error", "details": "NOT_FOUND"}}
+    server.always("GET", STATUS, (status, body))
+
+    async def main(rest, run):
+        return await failing(AuthError, rest.get(STATUS))
+
+    error = read_rest(main)
+    assert "NOT_FOUND" in str(error)
+    assert "clock" not in str(error)
+    assert "key-1" not in str(error)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("skew_s", "told"), [(120, "120 s behind"), (-120, "119 s ahead of"), (3, None)]
+)
+def test_an_auth_error_names_a_clock_that_is_far_off(read_rest, server, skew_s, told):
+    server.skew_s = skew_s
+    body = {"error": {"code": "header_timestamp_expired", "message": "expired"}}
+    server.always("GET", STATUS, (401, body))
+
+    async def main(rest, run):
+        return str(await failing(AuthError, rest.get(STATUS)))
+
+    error = read_rest(main)
+    assert ("this machine's clock is" in error) == (told is not None)
+    assert told is None or told in error
+
+
+def test_the_clock_is_measured_with_every_answer(read_rest, server):
+    server.always("GET", STATUS, {})
+    server.skew_s = -30
+
+    async def main(rest, run):
+        assert rest.skew_us is None
+        await rest.get(STATUS)
+        return rest.skew_us
+
+    assert read_rest(main) == 29_500_000
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"null"])
+def test_an_answer_that_is_no_object_is_trouble(read_rest, server, body):
+    server.then("GET", STATUS, body, {"fine": True})
+
+    async def main(rest, run):
+        return await rest.get(STATUS)
+
+    assert read_rest(main) == {"fine": True}
+
+
+def rows(rest, path="/things", query=None):
+    async def collect():
+        return [row async for row in rest.pages(path, query or {"limit": 2}, "things")]
+
+    return collect()
+
+
+def test_every_page_of_a_list_is_read(read_rest, server):
+    server.then("GET", "/things", {"things": [{"n": 1}, {"n": 2}], "cursor": "c"})
+    server.then("GET", "/things", {"things": [{"n": 3}], "cursor": ""})
+
+    async def main(rest, run):
+        return await rows(rest)
+
+    assert read_rest(main) == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert [seen.query for seen in server.requests] == [
+        {"limit": "2"},
+        {"limit": "2", "cursor": "c"},
+    ]
+
+
+@pytest.mark.parametrize(
+    "second", [(400, b""), (503, b""), "hang", "cut", {"items": []}, {"things": [1]}, b"junk"]
+)
+def test_a_list_whose_second_page_fails_is_an_error_not_a_shorter_list(read_rest, server, second):
+    server.then("GET", "/things", {"things": [{"n": 1}], "cursor": "c"})
+    server.always("GET", "/things", second)
+
+    async def main(rest, run):
+        await failing(ExchangeError, rows(rest))
+
+    read_rest(main)
+
+
+def test_paging_in_a_circle_is_an_error(read_rest, server):
+    server.always("GET", "/things", {"things": [{"n": 1}], "cursor": "same"})
+
+    async def main(rest, run):
+        return await failing(ExchangeError, rows(rest))
+
+    assert "circle" in str(read_rest(main))
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("end", [{"things": []}, {"things": [], "cursor": None}])
+def test_a_list_may_end_without_a_cursor(read_rest, server, end):
+    server.always("GET", "/things", end)
+
+    async def main(rest, run):
+        return await rows(rest)
+
+    assert read_rest(main) == []
+
+
+@pytest.mark.parametrize("status", [200, 400, 409, 429, 500, 503, 301])
+def test_a_write_is_sent_once_whatever_the_answer(read_rest, server, status):
+    server.always("POST", ORDERS, (status, b"{}"))
+
+    async def main(rest, run):
+        reply = await rest.write(ORDER, urgent=False)
+        await run.clock.sleep(60)
+        return reply
+
+    assert read_rest(main) == Reply(status, b"{}")
+    assert len(server.requests) == 1
+    assert server.requests[0].body == {"ticker": "A"}
+
+
+@pytest.mark.parametrize(("trouble", "after_s"), [("hang", 10), ("cut", 0)])
+def test_a_write_without_an_answer_is_lost_and_not_repeated(read_rest, server, trouble, after_s):
+    server.always("POST", ORDERS, trouble)
+
+    async def main(rest, run):
+        reply = await rest.write(ORDER, urgent=False)
+        lost_s = server.elapsed_s()
+        await run.clock.sleep(60)
+        return reply, lost_s
+
+    reply, lost_s = read_rest(main)
+    assert isinstance(reply, Lost)
+    assert lost_s == after_s
+    assert len(server.requests) == 1
+
+
+def test_a_write_that_can_not_connect_is_lost(read_rest, server):
+    server.refuses_connections = True
+
+    async def main(rest, run):
+        return await rest.write(ORDER, urgent=True)
+
+    assert isinstance(read_rest(main), Lost)
+    assert server.requests == []
+
+
+def test_a_refused_write_empties_the_budget(read_rest, server):
+    server.always("POST", ORDERS, (429, {"error": "too many requests"}))
+
+    async def main(rest, run):
+        await rest.write(ORDER, urgent=True)
+        return rest.limits.write.tokens
+
+    assert read_rest(main) == 0
+
+
+def test_writes_do_not_wait_behind_a_slow_answer(read_rest, server):
+    server.then("POST", ORDERS, "hang", (201, b"{}"))
+
+    async def main(rest, run):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(lambda: rest.write(ORDER, urgent=False))
+            await run.clock.sleep(1)
+            reply = await rest.write(ORDER, urgent=True)
+            answered_s = server.elapsed_s()
+            tasks.cancel_scope.cancel()
+        return reply, answered_s
+
+    assert read_rest(main) == (Reply(201, b"{}"), 1)
+
+
+def test_the_accounts_own_budget_is_adopted(read_rest, server):
+    bucket = {"refill_rate": 300, "bucket_capacity": 900}
+    limits = {"usage_tier": "advanced", "read": bucket, "write": bucket, "grants": []}
+    server.always("GET", "/account/limits", limits)
+    server.always(
+        "GET",
+        "/account/endpoint_costs",
+        {"default_cost": 10, "endpoint_costs": [{"method": "GET", "path": "/x", "cost": 1}]},
+    )
+
+    async def main(rest, run):
+        await rest.adopt_limits()
+        return rest.limits.read.capacity, rest.limits.cost("GET", "/x")
+
+    assert read_rest(main) == (900, 1)
+
+
+@pytest.mark.parametrize("answer", [(404, b""), {"usage_tier": "basic"}, {"read": 5, "write": 6}])
+def test_without_a_readable_budget_the_basic_tier_stays(read_rest, server, answer):
+    server.always("GET", "/account/limits", answer)
+
+    async def main(rest, run):
+        await rest.adopt_limits()
+        return rest.limits.read.capacity
+
+    assert read_rest(main) == 200
+
+
+def test_environment_proxies_are_not_used(read_rest, server, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
+    server.always("GET", STATUS, {})
+
+    async def main(rest, run):
+        await rest.get(STATUS)
+        return run.connections
+
+    assert [host for _, host, _ in read_rest(main)] == ["127.0.0.1"]
