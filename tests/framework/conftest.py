@@ -21,6 +21,8 @@ EXCHANGE = """
 def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
     """Write a user's project, go there, and forget its modules afterwards.
 
+    A keyword `plugins__mine` is the file plugins/mine.py, `plugins__deep____init__` the package.
+
     It always holds an exchange, so that a test of something else has no second fault.
     """
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -30,7 +32,9 @@ def make_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ca
         root = tmp_path / "project"
         sources = {"plugins__test_exchange": EXCHANGE, **files}
         for name, source in sources.items():
-            file = root / f"{name.replace('__', '/')}.py"
+            package = name.removesuffix("____init__")
+            inside = "/__init__.py" if package != name else ".py"
+            file = root / f"{package.replace('__', '/')}{inside}"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(dedent(source))
         if toml is not None:
