@@ -104,7 +104,7 @@ class OrderDesk:
             raise Refusal(404, "not_found", "order not found")
         if listing.status(now_us) not in {MarketStatus.ACTIVE, MarketStatus.INACTIVE}:
             raise Refusal(409, "MARKET_INACTIVE", f"market {row.ticker} is not active")
-        listing.matching.cancel(order_id)
+        self._leave_book(listing, order_id)
         notice = self.end(order_id, None, now_us)
         return notice.order, row.remaining_e2, [notice]
 
@@ -151,8 +151,7 @@ class OrderDesk:
         if row.status != "resting":
             return []
         listing = self._resting[row.ticker][order_id]
-        if order_id in listing.matching.resting:
-            listing.matching.cancel(order_id)
+        self._leave_book(listing, order_id)
         return [self.end(order_id, "ExpiryCancel", now_us)]
 
     def sweep(self, listing: Listing, reason: str, now_us: Micros) -> list[Notice]:
@@ -336,6 +335,12 @@ class OrderDesk:
             self._resting.pop(row.ticker, None)
         self._fees.pop(row.order_id, None)
 
+    @staticmethod
+    def _leave_book(listing: Listing, order_id: str) -> None:
+        # Between the close and the sweep an order is out of the book but still shown as resting.
+        if order_id in listing.matching.resting:
+            listing.matching.cancel(order_id)
+
     def _shard(self, ticker: Ticker) -> int:
         return next(iter(self._resting[ticker].values())).record.shard
 
@@ -358,7 +363,7 @@ class OrderDesk:
         ticker = listing.record.ticker
         while ticker in self._resting and self.available_e6(listing.record.shard) < 0:
             order_id = next(reversed(self._resting[ticker]))
-            listing.matching.cancel(order_id)
+            self._leave_book(listing, order_id)
             notices.append(self.end(order_id, "MarginCancel", now_us))
         return notices
 

@@ -138,6 +138,16 @@ class TestLife:
         assert exchange.tick(CLOSE + SWEEP_AFTER_US) == []
         assert exchange.markets["M"].status is MarketStatus.ACTIVE
 
+    def test_an_order_of_a_market_that_reopens_can_still_be_cancelled(self):
+        exchange = venue()
+        row, _, _ = exchange.place(buy(cents=70))
+        exchange.tick(CLOSE)
+        later = record(close_us=CLOSE + 60_000_000)
+        exchange.advance(MarketChanged(at_us=CLOSE + 1, market=later))
+
+        assert exchange.cancel(row.order_id)[0].status == "canceled"
+        assert exchange.tick(CLOSE + SWEEP_AFTER_US) == []
+
     def test_a_pause_cancels_and_refuses(self):
         exchange = venue()
         exchange.place(buy(cents=70))
