@@ -1,11 +1,35 @@
 """Opinions and refusals: what plugins answer with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from framework.model.orders import Urgency
-from framework.model.units import Side, to_e2, to_e4
+from framework.model.units import ONE_DOLLAR_E4, Side, exact, to_e2, to_e4
+
+_Number = TypeVar("_Number", int, Decimal)
+
+
+def _read(name: str, value: object, read: Callable[[object], _Number]) -> _Number:
+    """Return a field's exact value; a string is no number, for nothing compares with it."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{name} must be a Decimal, not {type(value).__name__} {value!r}")
+    try:
+        return read(value)
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from None
+
+
+def _check_limit(limit: object) -> None:
+    if not 0 < _read("limit", limit, to_e4) < ONE_DOLLAR_E4:
+        raise ValueError(f"limit must be above 0 and below 1 dollar (was {limit})")
+
+
+def _check_span(span: object) -> None:
+    if not isinstance(span, timedelta) or span <= timedelta(0):
+        raise ValueError(f"good_for must be a positive timedelta (was {span!r})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +55,11 @@ class EntrySignal:
     def __post_init__(self) -> None:
         if not isinstance(self.side, Side):
             raise TypeError(f"side must be a Side (was {self.side!r})")
-        if not 0 < to_e4(self.limit) < 10_000:
-            raise ValueError(f"limit must be above 0 and below 1 dollar (was {self.limit})")
+        _check_limit(self.limit)
+        if self.break_even is not None:
+            _read("break_even", self.break_even, exact)
+        if self.good_for is not None:
+            _check_span(self.good_for)
         if not self.reason:
             raise ValueError("a signal carries its reason")
 
@@ -58,9 +85,8 @@ class ExitSignal:
     def __post_init__(self) -> None:
         if not isinstance(self.urgency, Urgency):
             raise TypeError(f"urgency must be an Urgency (was {self.urgency!r})")
-        if not 0 < to_e4(self.limit) < 10_000:
-            raise ValueError(f"limit must be above 0 and below 1 dollar (was {self.limit})")
-        if self.quantity is not None and to_e2(self.quantity) <= 0:
+        _check_limit(self.limit)
+        if self.quantity is not None and _read("quantity", self.quantity, to_e2) <= 0:
             raise ValueError(f"quantity must be positive (was {self.quantity})")
         if not self.reason:
             raise ValueError("a signal carries its reason")
