@@ -59,7 +59,9 @@ MARKET_LIFE: Final[dict[MarketStatus, frozenset[MarketStatus]]] = {
     MarketStatus.INACTIVE: frozenset({MarketStatus.ACTIVE, MarketStatus.CLOSED}),
     MarketStatus.CLOSED: frozenset({MarketStatus.ACTIVE, MarketStatus.DETERMINED}),
     MarketStatus.DETERMINED: frozenset({MarketStatus.DISPUTED, MarketStatus.FINALIZED}),
-    MarketStatus.DISPUTED: frozenset({MarketStatus.AMENDED, MarketStatus.FINALIZED}),
+    MarketStatus.DISPUTED: frozenset(
+        {MarketStatus.DETERMINED, MarketStatus.AMENDED, MarketStatus.FINALIZED}
+    ),
     MarketStatus.AMENDED: frozenset({MarketStatus.DISPUTED, MarketStatus.FINALIZED}),
     MarketStatus.FINALIZED: frozenset(),
     MarketStatus.UNKNOWN: frozenset(MarketStatus),
@@ -223,7 +225,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
 
     def payout_e4(self, side: Side) -> E4 | None:
         """Return what one contract of `side` pays, or None before the final result."""
-        if self.settlement_e4 is None:
+        if self.settlement_e4 is None or self.status is not MarketStatus.FINALIZED:
             return None
         return self.settlement_e4 if side is Side.YES else complement(self.settlement_e4)
 
