@@ -115,7 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with Fence() as fence:
         return _call(arguments)
     if isinstance(fence.error, SystemExit):
-        raise fence.error
+        code = fence.error.code
+        return code if isinstance(code, int) else exits.RUN_FAILED if code else exits.OK
     print_exception(fence.raised)
     click.echo("internal error: this is a bug, the lines above say where", err=True)
     return exits.INTERNAL
