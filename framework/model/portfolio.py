@@ -8,6 +8,7 @@ cash + cost of open positions - realized P&L never changes, whatever the order o
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
 import msgspec
 
@@ -51,8 +52,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def entry_price(self) -> Decimal:
-        """Average price paid, in dollars, rounded to 1/10,000."""
-        return price_of(-(-self.cost_e6 // self.quantity_e2))
+        """Average price paid, in dollars, to the nearest 1/10,000; half a step counts up."""
+        return price_of((2 * self.cost_e6 + self.quantity_e2) // (2 * self.quantity_e2))
 
     @property
     def opened_at(self) -> datetime:
@@ -75,6 +76,11 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
 _NOTHING = Activity()
 
 
+def _later(known_us: Micros | None, at_us: Micros) -> Micros:
+    """Return the later moment: a fill told late must not turn a cooldown's clock back."""
+    return at_us if known_us is None else max(known_us, at_us)
+
+
 class Portfolio:
     """Cash, positions and P&L; `apply` and `settle` are its only doors."""
 
@@ -91,8 +97,8 @@ class Portfolio:
 
     @property
     def positions(self) -> Mapping[Ticker, Position]:
-        """Open positions by market; never one of zero."""
-        return self._positions
+        """Open positions by market, always the present ones; never one of zero."""
+        return MappingProxyType(self._positions)
 
     @property
     def cost_e6(self) -> E6:
@@ -155,7 +161,9 @@ class Portfolio:
         )
         seen = self.activity(fill.ticker)
         self._activity[fill.ticker] = msgspec.structs.replace(
-            seen, entries=seen.entries + (held is None), last_entry_us=fill.at_us
+            seen,
+            entries=seen.entries + (held is None),
+            last_entry_us=_later(seen.last_entry_us, fill.at_us),
         )
 
     def _close(self, held: Position, closed_e2: E2, price_e4: E4, at_us: Micros) -> E6:
@@ -168,26 +176,31 @@ class Portfolio:
             )
         else:
             del self._positions[held.ticker]
+        seen = self.activity(held.ticker)
         self._activity[held.ticker] = msgspec.structs.replace(
-            self.activity(held.ticker), last_exit_us=at_us
+            seen, last_exit_us=_later(seen.last_exit_us, at_us)
         )
         return price_e4 * closed_e2 - cost
 
     def settle(self, settlement: Settlement) -> E6 | None:
-        """Book a finalized market's payment once.
+        """Book a finalized market's payment: once for each contract, and its fee once.
+
+        What is held after it was paid came by a fill told late; telling the payment again, as
+        every report does, pays that too.
 
         Returns:
-            The P&L it realized, net of its fee; None when flat there or settled before.
+            The P&L it realized, net of its fee; None when flat there.
         """
         held = self._positions.get(settlement.ticker)
-        if held is None or settlement.ticker in self._settled:
+        if held is None:
             return None
+        fee = 0 if settlement.ticker in self._settled else settlement.fee_e6
         self._settled.add(settlement.ticker)
         pays = settlement.yes_pays_e4
         price = pays if held.side is Side.YES else complement(pays)
-        realized = self._close(held, held.quantity_e2, price, settlement.at_us) - settlement.fee_e6
-        self.cash_e6 += price * held.quantity_e2 - settlement.fee_e6
-        self.fees_e6 += settlement.fee_e6
+        realized = self._close(held, held.quantity_e2, price, settlement.at_us) - fee
+        self.cash_e6 += price * held.quantity_e2 - fee
+        self.fees_e6 += fee
         self.realized_e6 += realized
         return realized
 
