@@ -238,7 +238,8 @@ def _instance(
     try:
         kind = class_of(table, choice.found, catalog)
     except ConfigError as error:
-        return None, [ConfigError(f"{source}: {error}")]
+        why = "" if choice.why == "table" else f" (wanted by {choice.why})"
+        return None, [ConfigError(f"{source}: {error}{why}")]
     except PluginError as error:
         return None, [error]
     broken: list[FrameworkError] = list(broken_promises(table.name, kind))

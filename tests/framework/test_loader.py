@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from framework.errors import ConfigError, PluginError
@@ -119,6 +121,16 @@ def test_a_mode_and_the_defaults_add_plugins(make_project):
     assert lines(loaded) == []
     assert row(loaded, "sandbox").why == "mode sandbox"
     assert row(loaded, "console").why == "default"
+
+
+def test_a_plugin_that_only_the_mode_wants_is_named_with_who_wants_it(make_project):
+    root = make_project('[framework]\nmode = "demo"\n[plugins.test_exchange]')
+    settings = read_settings(root=root)
+    wanted = replace(settings, packaged={"modes": {"demo": ["absent"]}, "defaults": []})
+
+    assert lines(load_plugins(wanted)) == [
+        "kalshi.toml: plugins.absent: unknown plugin (wanted by mode demo)"
+    ]
 
 
 def test_several_instances_of_one_class_are_several_plugins(load):

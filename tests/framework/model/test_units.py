@@ -1,3 +1,4 @@
+from datetime import timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
@@ -18,6 +19,7 @@ from framework.model.units import (
     money_of,
     price_of,
     quantity_of,
+    to_duration,
     to_e2,
     to_e4,
     to_e6,
@@ -257,3 +259,35 @@ class TestSettings:
 
     def test_a_ratio_is_any_exact_number(self):
         assert Setting(ratio="0.123456789").ratio == Decimal("0.123456789")
+
+
+class TestDuration:
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("30s", 30),
+            ("5m", 300),
+            ("2h", 7_200),
+            ("1d", 86_400),
+            ("1h30m", 5_400),
+            ("1.5s", 1.5),
+            ("50ms", 0.05),
+            ("PT5M", 300),
+            ("P1DT12H", 129_600),
+            ("0s", 0),
+        ],
+    )
+    def test_reads_words_and_iso_8601(self, text, seconds):
+        assert to_duration(text) == timedelta(seconds=seconds)
+
+    @pytest.mark.parametrize("value", [30, "30", "", "P", "PT", "-5s", "5x", 1.5, None, True])
+    def test_refuses_what_has_no_unit(self, value):
+        with pytest.raises(ValueError, match='must be a duration such as "30s"'):
+            to_duration(value)
+
+    def test_refuses_more_than_a_century(self):
+        with pytest.raises(ValueError, match="century"):
+            to_duration("99999999999999d")
+
+    def test_a_span_stays_itself(self):
+        assert to_duration(timedelta(hours=1)) == timedelta(hours=1)
