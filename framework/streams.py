@@ -11,6 +11,7 @@ from anyio import (
     BusyResourceError,
     ClosedResourceError,
     EndOfStream,
+    WouldBlock,
 )
 from anyio.abc import ByteStream
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
@@ -110,6 +111,17 @@ class _MemoryStream(ByteStream):
                     await lane.roomy.wait()
                 finally:
                     lane.roomy = None
+
+    def send_nowait(self, item: bytes) -> None:
+        """Write without waiting, for a writer that must not yield to its reader.
+
+        Raises:
+            WouldBlock: there is no room for all of it, or another write waits; nothing is sent.
+        """
+        lane = self._outgoing
+        if lane.roomy is not None or len(item) > lane.room - len(lane.held):
+            raise WouldBlock
+        self._put(lane, item)
 
     def _put(self, lane: _Lane, item: bytes | memoryview) -> None:
         if self._closed or lane.ended:

@@ -126,6 +126,30 @@ async def test_a_waiting_write_goes_on_when_half_the_room_is_free():
         assert await far.receive() == b"cdef"
 
 
+async def test_a_write_that_may_not_wait_is_all_or_nothing():
+    ours, theirs = memory_pipe(4)
+    ours.send_nowait(b"abc")
+    with pytest.raises(anyio.WouldBlock):
+        ours.send_nowait(b"de")
+
+    assert await theirs.receive() == b"abc"
+
+
+async def test_a_write_that_may_not_wait_does_not_overtake_one_that_waits():
+    ours, theirs = memory_pipe(4)
+    async with anyio.create_task_group() as group:
+        group.start_soon(ours.send, b"abcdef")
+        await anyio.wait_all_tasks_blocked()
+        first = await theirs.receive(1)
+        with pytest.raises(anyio.WouldBlock):
+            ours.send_nowait(b"g")
+        rest = b""
+        while len(rest) < 5:
+            rest += await theirs.receive()
+
+    assert first + rest == b"abcdef"
+
+
 async def test_what_was_sent_before_the_close_can_be_read():
     near, far = memory_pipe()
 
