@@ -4,7 +4,7 @@ One venue serves any number of connections. Whoever asks it something first brin
 present, so that a market that closed a moment ago is closed for that request.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from framework.model.events import TradePrinted
 from framework.model.units import Micros, Ticker
@@ -54,14 +54,14 @@ class Venue:
         self.publish(self.exchange.tick(now_us))
         return now_us
 
-    def publish(self, notices: Iterable[Notice]) -> None:
+    def publish(self, notices: Sequence[Notice]) -> None:
         """Remember and pass on what happened; it leaves with the next `flush`."""
         for notice in notices:
             if isinstance(notice, TradePrinted):
                 self.trades.append(notice)
             elif isinstance(notice, LifecycleNotice) and notice.kind == "settled":
                 self.settled_us[notice.ticker] = notice.at_us
-            self.feed.publish((notice,))
+        self.feed.publish(notices)
 
     def flush(self) -> None:
         """Let every connection write what has gathered, as one write."""

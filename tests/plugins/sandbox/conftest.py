@@ -188,12 +188,15 @@ class WireClient:
 
     async def frame(self) -> dict:
         """Return the next message as JSON, answering pings on the way."""
+        text = ""
         while True:
             event = await self.event()
             if isinstance(event, Ping):
                 await self.say(event.response())
-            else:
-                return msgspec.json.decode(event.data)
+                continue
+            text += event.data
+            if event.message_finished:
+                return msgspec.json.decode(text)
 
     async def _receive(self) -> bytes:
         try:

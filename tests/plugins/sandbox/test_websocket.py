@@ -290,6 +290,39 @@ async def test_a_client_that_does_not_read_is_not_listened_to(door):
     assert len(told.frames()) == 500
 
 
+@pytest.mark.parametrize("length", [0, 1, 125, 126, 65_535, 65_536, 200_000])
+def test_a_message_is_framed_as_the_library_frames_it(length):
+    text = "x" * length
+    outbox = Outbox(Connection(ConnectionType.SERVER))
+    outbox.push(text.encode())
+
+    assert outbox.take() == Connection(ConnectionType.SERVER).send(TextMessage(data=text))
+
+
+async def test_a_stream_in_memory_has_its_frames_at_the_flush(door):
+    async with door.connect() as client:
+        await client.upgrade()
+        await client.command("subscribe", channels=["orderbook_delta"], market_ticker="KXT-E-A")
+        await client.frame()
+        await client.frame()
+        door.happen(delta())
+        arrived = bytes(client.stream._incoming.held)  # looked at before any task had a turn
+
+    assert b"orderbook_delta" in arrived
+
+
+async def test_more_than_a_stream_in_memory_has_room_for_waits_for_the_writer(door):
+    async with door.connect() as client:
+        await client.upgrade()
+        await client.command("subscribe", channels=["orderbook_delta"], market_ticker="KXT-E-A")
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(1_000):
+            door.happen(delta(change_e2=1))
+        frames = [await client.frame() for _ in range(1_002)]
+
+    assert [frame["seq"] for frame in frames[1:]] == list(range(1, 1_002))
+
+
 def test_nothing_is_said_after_the_close():
     protocol = Connection(ConnectionType.SERVER)
     outbox = Outbox(protocol)
