@@ -110,7 +110,7 @@ class KalshiExchange:
             await self._stream.opened.wait()
 
     def close(self) -> None:
-        """End the events; what still waits there is dropped."""
+        """End the events, after those that still wait there."""
         self._send.close()
         self._receive.close()
 
@@ -157,8 +157,9 @@ class KalshiExchange:
         Raises:
             AuthError: the exchange refuses the credentials.
         """
-        async for batch in self._receive:
-            yield batch
+        with self._receive.clone() as batches:
+            async for batch in batches:
+                yield batch
         if self._failure is not None:
             raise self._failure
 

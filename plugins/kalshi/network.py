@@ -146,6 +146,7 @@ class RunTransport(httpx.AsyncBaseTransport):
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=20,
+            max_keepalive_connections=5,
             keepalive_expiry=None,  # httpcore would read a real clock for it
             retries=0,  # a write is sent once
             network_backend=RunBackend(connect),

@@ -141,7 +141,7 @@ _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 def read(record: Json, kind: str, into: type[_Record], drift: Drift) -> _Record | None:
     """Read one record, or count and name why it can't be read."""
-    for name in record.keys() - OBJECTS[kind]:
+    for name in sorted(record.keys() - OBJECTS[kind]):
         drift.count(f"{kind}: unknown field {name}")
     try:
         return msgspec.convert(record, into)

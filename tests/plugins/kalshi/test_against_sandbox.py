@@ -1,0 +1,266 @@
+"""The unmodified adapter against the embedded exchange, over its wire and on virtual time."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+from random import Random  # noqa: TID251 - the type of a run's generator
+
+import anyio
+import pytest
+
+from framework.clock import run_virtual
+from framework.exchange import Accepted, MarketQuery, Rejected, Unknown
+from framework.model.account import RemoteStatus
+from framework.model.book import BookState, OrderBook
+from framework.model.commands import CancelOrder, QueryOrder
+from framework.model.events import (
+    BookChanged,
+    BookInvalidated,
+    BookReplaced,
+    MarketListed,
+    MarketSettled,
+    OrderAccepted,
+    OrderCancelled,
+    OrderFilled,
+    StreamLost,
+)
+from framework.model.market import MarketStatus
+from framework.model.orders import Order, Purpose, TimeInForce
+from framework.model.units import Side
+from framework.run import Mode, RunOptions
+from plugins.kalshi import Kalshi
+
+sandbox = pytest.importorskip("plugins.sandbox", reason="the embedded exchange is not there")
+
+LENGTH_US = 180_000_000
+
+
+class SandboxRun:
+    """A run whose network and keys are the sandbox's."""
+
+    run_id = "t"
+    mode = Mode.SANDBOX
+    folder = Path()
+    options = RunOptions(seed=3, duration_us=LENGTH_US)
+
+    def __init__(self, clock, plugin):
+        self.clock, self.rng = clock, Random(1)
+        self._plugin = plugin
+        self.stopped = anyio.Event()
+        self.streams = []
+
+    async def connect(self, host, port):
+        stream = self._plugin.open_connection(host, port)
+        self.streams.append(stream)
+        return stream
+
+    def credentials(self, name):
+        return self._plugin.supply_credentials(name)
+
+    def stop(self, reason):
+        self.stopped.set()
+
+    def progress(self, done, text):
+        pass
+
+
+class Watch:
+    """Follows every market and keeps the books, as the engine would."""
+
+    def __init__(self, exchange):
+        self._exchange = exchange
+        self.heard = []
+        self.books = {}
+
+    def of(self, kind):
+        return [event for event in self.heard if type(event) is kind]
+
+    async def listen(self):
+        async for batch in self._exchange.events():
+            for event in batch:
+                self.heard.append(event)
+                if isinstance(event, MarketListed):
+                    await self._exchange.subscribe([event.market.ticker])
+                elif isinstance(event, BookReplaced):
+                    book = self.books.setdefault(event.ticker, OrderBook())
+                    book.replace(dict(event.yes), dict(event.no))
+                elif isinstance(event, BookChanged):
+                    book = self.books[event.ticker]
+                    book.change(event.side, event.price_e4, event.change_e2)
+
+
+@pytest.fixture
+def session():
+    """Run `test(exchange, run, watch, plugin)` against a seeded world of three minutes."""
+
+    def session(test):
+        async def main(clock):
+            plugin = sandbox.Sandbox()
+            run = SandboxRun(clock, plugin)
+            async with AsyncExitStack() as opened:
+                await opened.enter_async_context(plugin.open_service(run))
+                exchange = await opened.enter_async_context(Kalshi().open_exchange(run))
+                watch = Watch(exchange)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(watch.listen)
+                    await exchange.subscribe(
+                        [found.ticker async for found in exchange.markets(MarketQuery())]
+                    )
+                    await clock.sleep(20)
+                    result = await test(exchange, run, watch, plugin)
+                    tasks.cancel_scope.cancel()
+            return result
+
+        return run_virtual(main)
+
+    return session
+
+
+def order(ticker, number=1, side=Side.YES, limit=100, **terms):
+    return Order(
+        client_order_id=f"t-{number}",
+        ticker=ticker,
+        side=side,
+        limit_e4=limit,
+        quantity_e2=500,
+        purpose=Purpose.ENTRY,
+        strategy="s",
+        **terms,
+    )
+
+
+def liquid(watch):
+    """Return a market with both sides quoted, and its YES ask."""
+    for ticker, book in watch.books.items():
+        if book.state is BookState.VALID and book.bid(Side.YES) and book.ask(Side.YES):
+            return ticker, book.ask(Side.YES)
+    raise AssertionError("no market is quoted on both sides")
+
+
+def test_every_book_equals_the_exchanges_own_at_the_end(session):
+    async def main(exchange, run, watch, plugin):
+        await run.stopped.wait()
+        theirs = {ticker: plugin.exchange.book(ticker) for ticker in watch.books}
+        return watch, theirs, dict(exchange.codec.drift.counters)
+
+    watch, theirs, surprises = session(main)
+    assert len(watch.books) > 5
+    assert len(watch.of(BookChanged)) > 1_000
+    for ticker, book in watch.books.items():
+        assert (book.bids(Side.YES), book.bids(Side.NO)) == (
+            theirs[ticker].bids(Side.YES),
+            theirs[ticker].bids(Side.NO),
+        )
+    assert surprises == {}
+    assert watch.of(BookInvalidated) == watch.of(StreamLost) == []
+
+
+def test_every_market_settles_once_it_is_final(session):
+    async def main(exchange, run, watch, plugin):
+        await run.stopped.wait()
+        query = MarketQuery(open_only=False, tickers=tuple(watch.books))
+        return watch, [found async for found in exchange.markets(query)]
+
+    watch, markets = session(main)
+    paid = {e.settlement.ticker: e.settlement.yes_pays_e4 for e in watch.of(MarketSettled)}
+    assert {m.status for m in markets} == {MarketStatus.FINALIZED}
+    assert paid == {m.ticker: m.settlement_e4 for m in markets}
+    assert all(m.series_ticker and m.mutually_exclusive is not None for m in markets)
+
+
+def test_an_order_that_takes_is_filled_and_booked_everywhere_alike(session):
+    async def main(exchange, run, watch, plugin):
+        ticker, ask = liquid(watch)
+        (outcome,) = await exchange.submit(
+            [order(ticker, limit=ask, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL)]
+        )
+        await run.clock.sleep(1)
+        return outcome, watch, await exchange.account()
+
+    outcome, watch, account = session(main)
+    assert isinstance(outcome, Accepted)
+    assert outcome.filled_e2 > 0
+    told = sorted((e.fill for e in watch.of(OrderFilled)), key=lambda fill: fill.trade_id)
+    listed = sorted(account.fills.rows, key=lambda fill: fill.trade_id)
+    assert told == listed
+    assert sum(fill.quantity_e2 for fill in listed) == outcome.filled_e2
+    assert [p.signed_e2 for p in account.positions.rows] == [outcome.filled_e2]
+    spent = sum(fill.price_e4 * fill.quantity_e2 + fill.fee_e6 for fill in listed)
+    assert account.balances.total_e6 == 10_000_000_000 - spent
+    assert all(
+        part.complete
+        for part in (account.orders, account.fills, account.positions, account.balances)
+    )
+
+
+def test_a_resting_order_is_found_cancelled_and_then_gone(session):
+    async def main(exchange, run, watch, plugin):
+        ticker, _ = liquid(watch)
+        (taken,) = await exchange.submit([order(ticker, limit=100)])
+        query = QueryOrder(client_order_id="t-1", order_id=None, ticker=ticker)
+        found = await exchange.find(query)
+        cancel = CancelOrder(
+            client_order_id="t-1", order_id=taken.order_id, ticker=ticker, shard=0, reason=""
+        )
+        first, second = await exchange.cancel([cancel]), await exchange.cancel([cancel])
+        await run.clock.sleep(1)
+        return taken, found, first[0], second[0], watch, await exchange.find(query)
+
+    taken, found, first, second, watch, left = session(main)
+    assert (found.status, found.order_id) == (RemoteStatus.OPEN, taken.order_id)
+    assert isinstance(first, Accepted)
+    assert second == Rejected(code="not_found", message=second.message)
+    assert [e.order_id for e in watch.of(OrderAccepted)] == [taken.order_id]
+    assert [e.client_order_id for e in watch.of(OrderCancelled)] == ["t-1"]
+    assert left.status is RemoteStatus.CANCELLED
+
+
+def test_a_client_id_used_twice_is_unknown_and_found_by_a_query(session):
+    async def main(exchange, run, watch, plugin):
+        ticker, _ = liquid(watch)
+        await exchange.submit([order(ticker)])
+        (again,) = await exchange.submit([order(ticker)])
+        query = QueryOrder(client_order_id="t-1", order_id=None, ticker=ticker)
+        return again, await exchange.find(query)
+
+    again, found = session(main)
+    assert isinstance(again, Unknown)
+    assert found.client_order_id == "t-1"
+
+
+def test_an_order_off_the_grid_is_rejected(session):
+    async def main(exchange, run, watch, plugin):
+        ticker, _ = liquid(watch)
+        return (await exchange.submit([order(ticker, limit=101)]))[0]
+
+    assert isinstance(session(main), Rejected)
+
+
+def test_a_cut_connection_comes_back_with_fills_and_whole_books(session):
+    async def main(exchange, run, watch, plugin):
+        ticker, ask = liquid(watch)
+        for stream in run.streams:
+            await stream.aclose()
+        for number in range(1, 9):  # the cut took the idle connections too: each fails once
+            (outcome,) = await exchange.submit([order(ticker, number, limit=ask)])
+            if isinstance(outcome, Accepted):
+                break
+        await run.stopped.wait()
+        theirs = {name: plugin.exchange.book(name) for name in watch.books}
+        return watch, theirs, await exchange.account()
+
+    watch, theirs, account = session(main)
+    assert len(watch.of(StreamLost)) == 1
+    assert {e.fill.trade_id for e in watch.of(OrderFilled)} == {
+        fill.trade_id for fill in account.fills.rows
+    }
+    assert account.fills.rows
+    for ticker, book in watch.books.items():
+        assert book.bids(Side.YES) == theirs[ticker].bids(Side.YES)
+
+
+def test_two_runs_hear_the_same(session):
+    async def main(exchange, run, watch, plugin):
+        await run.stopped.wait()
+        return watch.heard
+
+    assert session(main) == session(main)

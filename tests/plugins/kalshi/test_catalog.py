@@ -1,0 +1,217 @@
+import pytest
+
+from framework.errors import AuthError, ExchangeError
+from framework.exchange import MarketQuery
+from plugins.kalshi.catalog import Catalog
+
+GRID = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]
+
+
+def market(ticker, event="E-1", **fields):
+    row = {"ticker": ticker, "event_ticker": event, "status": "active", "price_ranges": GRID}
+    return {**row, **fields}
+
+
+def event(ticker, series="S", **fields):
+    return {"event_ticker": ticker, "series_ticker": series, "mutually_exclusive": True, **fields}
+
+
+def series(ticker, multiplier=1):
+    return {"ticker": ticker, "fee_type": "quadratic", "fee_multiplier": multiplier}
+
+
+@pytest.fixture
+def catalog(read_rest, codec):
+    """Run `test(catalog)`; the codec's counters can be looked at afterwards."""
+
+    def catalog(test):
+        async def main(rest, run):
+            return await test(Catalog(rest, codec, exclude_combos=True))
+
+        return read_rest(main)
+
+    return catalog
+
+
+async def listed(catalog, **query):
+    return [found async for found in catalog.markets(MarketQuery(**query))]
+
+
+def tell(server, *markets, events=(), all_series=()):
+    server.always("GET", "/markets", {"markets": list(markets), "cursor": ""})
+    for row in events:
+        server.always("GET", f"/events/{row['event_ticker']}", {"event": row})
+    for row in all_series:
+        server.always("GET", f"/series/{row['ticker']}", {"series": row})
+    server.always("GET", "/events", {"events": list(events), "cursor": ""})
+    server.always("GET", "/series", {"series": list(all_series)})
+
+
+def test_markets_are_told_with_series_fees_and_exclusion(catalog, server):
+    tell(server, market("M-1"), events=[event("E-1")], all_series=[series("S", 0.5)])
+
+    (found,) = catalog(listed)
+
+    assert (found.series_ticker, found.mutually_exclusive) == ("S", True)
+    assert str(found.fee_multiplier) == "0.5"
+    assert server.asked("GET", "/markets")[0].query == {
+        "limit": "1000",
+        "status": "open",
+        "mve_filter": "exclude",
+    }
+
+
+def test_events_and_series_are_read_once(catalog, server):
+    tell(
+        server,
+        market("M-1"),
+        market("M-2"),
+        events=[event("E-1")],
+        all_series=[series("S")],
+    )
+
+    async def twice(catalog):
+        return await listed(catalog) + await listed(catalog)
+
+    assert len(catalog(twice)) == 4
+    assert len(server.asked("GET", "/events/E-1")) == 1
+    assert len(server.asked("GET", "/series/S")) == 1
+
+
+def test_several_events_are_read_in_one_list(catalog, server):
+    events = [event("E-1"), event("E-2"), event("E-3")]
+    markets = [market(f"M-{n}", f"E-{n}") for n in (1, 2, 3)]
+    tell(server, *markets, events=events, all_series=[series("S")])
+
+    assert {found.series_ticker for found in catalog(listed)} == {"S"}
+    assert [seen.query["tickers"] for seen in server.asked("GET", "/events")] == ["E-1%2CE-2%2CE-3"]
+    assert server.asked("GET", "/events/E-1") == []
+
+
+def test_an_event_that_stands_in_no_list_is_read_alone(catalog, server):
+    tell(
+        server, market("M-1"), market("M-2", "E-2"), events=[event("E-1")], all_series=[series("S")]
+    )
+    server.always("GET", "/events/E-2", {"event": event("E-2", "T")})
+
+    assert [found.series_ticker for found in catalog(listed)] == ["S", "T"]
+
+
+def test_many_series_are_read_in_one_list(catalog, server):
+    tell(
+        server,
+        *(market(f"M-{n}", f"E-{n}") for n in range(30)),
+        events=[event(f"E-{n}", f"S-{n}") for n in range(30)],
+        all_series=[series(f"S-{n}") for n in range(30)],
+    )
+
+    assert len(catalog(listed)) == 30
+    assert len(server.asked("GET", "/series")) == 1
+    assert not any(seen.path.startswith("/series/") for seen in server.requests)
+
+
+def test_a_market_whose_event_is_missing_is_listed_without_its_series(catalog, server, codec):
+    tell(server, market("M-1"))
+
+    (found,) = catalog(listed)
+
+    assert (found.ticker, found.series_ticker) == ("M-1", None)
+    assert codec.drift.counters == {"/events/{event_ticker}: not found": 1}
+
+
+def test_a_market_that_can_not_be_read_is_left_out_and_named(catalog, server, codec):
+    broken = {key: value for key, value in market("M-1").items() if key != "status"}
+    tell(server, broken, market("M-2"), events=[event("E-1")], all_series=[series("S")])
+
+    assert [found.ticker for found in catalog(listed)] == ["M-2"]
+    assert codec.drift.failures[0].startswith("market M-1 E-1: ")
+
+
+def test_a_failing_page_is_an_error_not_a_shorter_list(catalog, server):
+    server.then("GET", "/markets", {"markets": [market("M-1")], "cursor": "c"})
+    server.always("GET", "/markets", (400, {"error": {"code": "bad_request"}}))
+
+    async def failing(catalog):
+        with pytest.raises(ExchangeError):
+            await listed(catalog)
+
+    catalog(failing)
+
+
+def test_a_failing_event_is_an_error_too(catalog, server):
+    tell(server, market("M-1"))
+    server.always("GET", "/events/E-1", (400, {"error": {"code": "bad_request"}}))
+
+    async def failing(catalog):
+        with pytest.raises(ExchangeError):
+            await listed(catalog)
+
+    catalog(failing)
+
+
+def test_a_refused_key_is_an_auth_error(catalog, server):
+    tell(server, market("M-1"))
+    server.always("GET", "/events/E-1", (401, b""))
+
+    async def failing(catalog):
+        with pytest.raises(AuthError):
+            await listed(catalog)
+
+    catalog(failing)
+
+
+def test_many_named_markets_are_asked_for_in_parts(catalog, server):
+    tell(server, events=[event("E-1")])
+    tickers = tuple(f"M-{n}" for n in range(250))
+
+    catalog(lambda catalog: listed(catalog, open_only=False, tickers=tickers))
+
+    parts = [seen.query["tickers"].split("%2C") for seen in server.asked("GET", "/markets")]
+    assert [len(part) for part in parts] == [100, 100, 50]
+    assert [ticker for part in parts for ticker in part] == list(tickers)
+
+
+def test_no_named_market_asks_for_none(catalog, server):
+    assert catalog(lambda catalog: listed(catalog, tickers=())) == []
+    assert server.requests == []
+
+
+def test_listed_markets_are_known(catalog, server):
+    tell(server, market("M-1"), events=[event("E-1")], all_series=[series("S")])
+
+    async def main(catalog):
+        await listed(catalog)
+        return catalog.known
+
+    assert catalog(main) == {"M-1"}
+
+
+def test_one_market_is_read_with_what_it_pays(catalog, server):
+    final = market(
+        "M-1",
+        status="finalized",
+        result="no",
+        settlement_value_dollars="0.0000",
+        settlement_ts="2026-01-15T12:00:00Z",
+    )
+    tell(server, events=[event("E-1")], all_series=[series("S")])
+    server.always("GET", "/markets/M-1", {"market": final})
+
+    found, payment = catalog(lambda catalog: catalog.market("M-1"))
+
+    assert (found.ticker, found.settlement_e4) == ("M-1", 0)
+    assert (payment.result, payment.yes_pays_e4) == ("no", 0)
+
+
+def test_an_event_whose_fees_changed_is_read_again(catalog, server):
+    tell(server, market("M-1"), events=[event("E-1")], all_series=[series("S")])
+
+    async def main(catalog):
+        (before,) = await listed(catalog)
+        changed = event("E-1", fee_type_override="flat", fee_multiplier_override=0.25)
+        server.always("GET", "/events/E-1", {"event": changed})
+        catalog.forget("E-1")
+        (after,) = await listed(catalog)
+        return before.fee_type, after.fee_type, str(after.fee_multiplier)
+
+    assert catalog(main) == ("quadratic", "flat", "0.25")

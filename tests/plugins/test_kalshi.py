@@ -1,0 +1,199 @@
+from random import Random  # noqa: TID251 - the type of a run's generator
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import ValidationError
+
+from framework.clock import run_virtual
+from framework.errors import AuthError, ConfigError, ExchangeError
+from framework.exchange import Exchange
+from framework.run import Credentials, Mode
+from framework.streams import memory_pipe
+from plugins.kalshi import Kalshi, KalshiExchange
+
+REFUSED = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}"
+
+
+class ClosedRun:
+    """A run whose network is closed, or refuses every key."""
+
+    run_id = "t"
+
+    def __init__(self, clock, mode, credentials=None, answer=None):
+        self.clock, self.mode, self.rng = clock, mode, Random(1)
+        self._credentials, self._answer = credentials, answer
+        self.connected = []
+
+    async def connect(self, host, port):
+        self.connected.append((host, port))
+        if self._answer is None:
+            raise ExchangeError("closed")
+        ours, theirs = memory_pipe()
+        await theirs.send(self._answer)
+        return ours
+
+    def credentials(self, name):
+        return self._credentials
+
+
+@pytest.fixture(scope="module")
+def pem():
+    return Ed25519PrivateKey.generate().private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+    )
+
+
+@pytest.fixture
+def key_file(tmp_path, pem):
+    path = tmp_path / "key.pem"
+    path.write_bytes(pem)
+    path.chmod(0o600)
+    return path
+
+
+def opening(plugin, mode, **run):
+    """Open and close; return the hosts that were asked for."""
+
+    async def main(clock):
+        its_run = ClosedRun(clock, mode, **run)
+        async with plugin.open_exchange(its_run) as exchange:
+            assert isinstance(exchange, KalshiExchange)
+        return its_run.connected
+
+    return run_virtual(main)
+
+
+def test_the_adapter_satisfies_the_exchange_protocol():
+    opened: type[Exchange] = KalshiExchange
+
+    assert {name for name in vars(Exchange) if not name.startswith("_")} <= set(dir(opened)) | {
+        "capabilities"
+    }
+
+
+def test_the_founding_dialect_is_refused_with_what_to_write_instead():
+    with pytest.raises(ValidationError, match='write api = "fixed-point"'):
+        Kalshi(api="cents")
+
+
+@pytest.mark.parametrize("mode", [Mode.PAPER, Mode.DEMO, Mode.LIVE])
+def test_missing_keys_are_named_together_with_what_to_write(mode):
+    with pytest.raises(ConfigError) as told:
+        opening(Kalshi(), mode)
+
+    assert [problem.split(":")[0] for problem in told.value.problems] == [
+        "plugins.kalshi.key_id",
+        "plugins.kalshi.private_key",
+    ]
+    assert '{ env = "KALSHI_KEY_ID" }' in told.value.problems[0]
+
+
+def test_only_the_missing_key_is_named(key_file):
+    with pytest.raises(ConfigError) as told:
+        opening(Kalshi(private_key={"file": key_file}), Mode.LIVE)
+
+    assert len(told.value.problems) == 1
+
+
+def test_sandbox_mode_never_uses_the_users_own_key(key_file, monkeypatch):
+    monkeypatch.setenv("KALSHI_KEY_ID", "key-1")
+    plugin = Kalshi(key_id={"env": "KALSHI_KEY_ID"}, private_key={"file": key_file})
+
+    with pytest.raises(ConfigError, match="sandbox mode needs the sandbox plugin"):
+        opening(plugin, Mode.SANDBOX)
+
+
+@pytest.mark.parametrize(
+    ("mode", "hosts"),
+    [
+        (Mode.DEMO, {"external-api.demo.kalshi.co", "external-api-ws.demo.kalshi.co"}),
+        (Mode.LIVE, {"external-api.kalshi.com", "external-api-ws.kalshi.com"}),
+        (Mode.PAPER, {"external-api.kalshi.com", "external-api-ws.kalshi.com"}),
+    ],
+)
+def test_the_mode_decides_which_hosts_are_asked(key_file, monkeypatch, mode, hosts):
+    monkeypatch.setenv("KALSHI_KEY_ID", "key-1")
+    plugin = Kalshi(key_id={"env": "KALSHI_KEY_ID"}, private_key={"file": key_file})
+
+    connected = opening(plugin, mode)
+
+    assert {host for host, _ in connected} == hosts
+    assert {port for _, port in connected} == {443}
+
+
+def test_supplied_credentials_come_before_the_settings(pem):
+    supplied = Credentials(
+        key_id="key-2",
+        private_key=pem,
+        rest_url="http://sandbox.invalid/trade-api/v2",
+        stream_url="ws://sandbox.invalid/trade-api/ws/v2",
+    )
+
+    connected = opening(Kalshi(), Mode.SANDBOX, credentials=supplied)
+
+    assert set(connected) == {("sandbox.invalid", 80)}
+
+
+def test_a_demo_address_in_live_mode_is_refused_before_anything_is_signed(key_file, monkeypatch):
+    monkeypatch.setenv("KALSHI_KEY_ID", "key-1")
+    plugin = Kalshi(
+        key_id={"env": "KALSHI_KEY_ID"},
+        private_key={"file": key_file},
+        rest_url="https://demo-api.kalshi.co/trade-api/v2",
+    )
+
+    with pytest.raises(ConfigError, match=r"plugins\.kalshi\.rest_url"):
+        opening(plugin, Mode.LIVE)
+
+
+def test_a_refused_key_stops_the_start_as_an_auth_error(pem):
+    supplied = Credentials(
+        key_id="key-2",
+        private_key=pem,
+        rest_url="http://sandbox.invalid/trade-api/v2",
+        stream_url="ws://sandbox.invalid/trade-api/ws/v2",
+    )
+
+    with pytest.raises(AuthError):
+        opening(Kalshi(), Mode.SANDBOX, credentials=supplied, answer=REFUSED)
+
+
+def test_a_damaged_key_is_a_config_error(tmp_path, monkeypatch):
+    monkeypatch.setenv("KALSHI_KEY_ID", "key-1")
+    path = tmp_path / "key.pem"
+    path.write_text("not a key")
+    path.chmod(0o600)
+    plugin = Kalshi(key_id={"env": "KALSHI_KEY_ID"}, private_key={"file": path})
+
+    with pytest.raises(ConfigError, match="is no private key"):
+        opening(plugin, Mode.LIVE)
+
+
+def test_an_error_inside_the_block_comes_out_as_itself(pem):
+    supplied = Credentials(
+        key_id="key-2",
+        private_key=pem,
+        rest_url="http://sandbox.invalid/trade-api/v2",
+        stream_url="ws://sandbox.invalid/trade-api/ws/v2",
+    )
+
+    async def main(clock):
+        run = ClosedRun(clock, Mode.SANDBOX, supplied)
+        async with Kalshi().open_exchange(run):
+            raise LookupError("mine")
+
+    with pytest.raises(LookupError, match="mine"):
+        run_virtual(main)
+
+
+@pytest.mark.parametrize("number", [-1, 64])
+def test_a_subaccount_out_of_range_is_refused(number):
+    with pytest.raises(ValidationError):
+        Kalshi(subaccount=number)
+
+
+def test_settings_show_no_secret(monkeypatch):
+    monkeypatch.setenv("KALSHI_KEY_ID", "key-1")
+
+    assert "key-1" not in repr(Kalshi(key_id={"env": "KALSHI_KEY_ID"}))
