@@ -20,6 +20,8 @@ from framework.model.units import (
     Micros,
     Side,
     Ticker,
+    complement,
+    exact,
     money_of,
     price_of,
     quantity_of,
@@ -72,6 +74,10 @@ def _decimal(price_e4: E4 | None) -> Decimal | None:
     return None if price_e4 is None else price_of(price_e4)
 
 
+def _complement(price_e4: E4 | None) -> E4 | None:
+    return None if price_e4 is None else complement(price_e4)
+
+
 class BookSide(_Frozen):
     """The book seen by somebody who would buy or sell one outcome."""
 
@@ -83,13 +89,19 @@ class BookSide(_Frozen):
     _book: OrderBook
     _version: int
 
-    def __init__(self, book: OrderBook, side: Side) -> None:
+    def __init__(
+        self, book: OrderBook, side: Side, touch: tuple[E4 | None, E4 | None], version: int
+    ) -> None:
+        """Show one side of a book that had this YES touch when it had this version."""
+        bid, ask = touch
+        if side is Side.NO:
+            bid, ask = _complement(ask), _complement(bid)
         put = object.__setattr__
         put(self, "side", side)
-        put(self, "bid_e4", book.bid(side))
-        put(self, "ask_e4", book.ask(side))
+        put(self, "bid_e4", bid)
+        put(self, "ask_e4", ask)
         put(self, "_book", book)
-        put(self, "_version", book.version)
+        put(self, "_version", version)
 
     @property
     def bid(self) -> Decimal | None:
@@ -139,11 +151,13 @@ class BookSide(_Frozen):
 
     def ask_size_within(self, limit: Decimal) -> Decimal:
         """Return the contracts offered at `limit` dollars or better."""
-        return sum((level.size for level in self.asks() if level.price <= limit), Decimal(0))
+        most = exact(limit)
+        return sum((level.size for level in self.asks() if level.price <= most), Decimal(0))
 
     def bid_size_within(self, limit: Decimal) -> Decimal:
         """Return the contracts bid for at `limit` dollars or better."""
-        return sum((level.size for level in self.bids() if level.price >= limit), Decimal(0))
+        least = exact(limit)
+        return sum((level.size for level in self.bids() if level.price >= least), Decimal(0))
 
     def _current(self) -> OrderBook:
         if self._book.version != self._version:
@@ -158,12 +172,27 @@ class BookSide(_Frozen):
 class Snapshot(_Frozen):
     """One market at one moment, as a decision hook sees it."""
 
-    __slots__ = ("_book", "at_us", "lag_us", "market", "observations", "siblings", "trades")
+    __slots__ = (
+        "_book",
+        "_touch",
+        "_version",
+        "at_us",
+        "book_is_valid",
+        "lag_us",
+        "market",
+        "observations",
+        "siblings",
+        "trades",
+    )
 
     market: Market
     at_us: Micros
     lag_us: Micros | None
+    book_is_valid: bool
+    """Whether the book may be traded on; entries are only asked for when it may."""
     _book: OrderBook
+    _touch: tuple[E4 | None, E4 | None]
+    _version: int
     trades: tuple[Trade, ...]
     siblings: Mapping[Ticker, Touch]
     observations: Mapping[str, Decimal]
@@ -193,11 +222,14 @@ class Snapshot(_Frozen):
         put = object.__setattr__
         put(self, "market", market)
         put(self, "_book", book)
+        put(self, "_touch", book.touch())
+        put(self, "_version", book.version)
+        put(self, "book_is_valid", book.valid)
         put(self, "at_us", at_us)
         put(self, "lag_us", lag_us)
         put(self, "trades", trades)
         put(self, "siblings", _read_only(siblings))
-        put(self, "observations", _read_only(observations))
+        put(self, "observations", _read_only(dict(observations) if observations else None))
 
     @property
     def ticker(self) -> Ticker:
@@ -212,21 +244,16 @@ class Snapshot(_Frozen):
     @property
     def yes(self) -> BookSide:
         """The book of the YES contract."""
-        return BookSide(self._book, Side.YES)
+        return self.side(Side.YES)
 
     @property
     def no(self) -> BookSide:
         """The book of the NO contract."""
-        return BookSide(self._book, Side.NO)
+        return self.side(Side.NO)
 
     def side(self, side: Side) -> BookSide:
         """Return the book of one outcome."""
-        return BookSide(self._book, side)
-
-    @property
-    def book_is_valid(self) -> bool:
-        """Whether the book may be traded on; entries are only asked for when it may."""
-        return self._book.valid
+        return BookSide(self._book, side, self._touch, self._version)
 
     @property
     def volume(self) -> Decimal | None:

@@ -61,10 +61,10 @@ def test_a_snapshot_shows_its_book_and_its_market():
 def test_a_snapshot_takes_a_book_of_the_tests_own():
     live = book(yes=[("0.40", 1)])
 
-    seen = snapshot(held=live)
+    before = snapshot(held=live)
     live.change(Side.YES, 4_500, 100)
 
-    assert (seen.yes.bid, snapshot(held=live).yes.bid) == (Decimal("0.45"), Decimal("0.45"))
+    assert (before.yes.bid, snapshot(held=live).yes.bid) == (Decimal("0.40"), Decimal("0.45"))
 
 
 def test_orders_fills_and_positions_are_of_the_same_market():
