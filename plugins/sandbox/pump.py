@@ -49,6 +49,7 @@ async def play(
         venue.publish(venue.exchange.tick(now_us))
         venue.flush()
         progress.reach(now_us)
+    progress.finish(clock.now_us())
 
 
 def _next(events: Iterator[AnyEvent], until_us: Micros | None) -> AnyEvent | None:
@@ -63,7 +64,7 @@ def _end(world: World, until_us: Micros | None) -> Micros | None:
 
 
 class _Progress:
-    """Reports each percent once."""
+    """Reports each percent once, and the end; a world of unknown length only its end."""
 
     def __init__(self, start_us: Micros, end_us: Micros | None, report: Report | None) -> None:
         self._start_us = start_us
@@ -72,8 +73,13 @@ class _Progress:
         self._next_us = start_us
 
     def reach(self, now_us: Micros) -> None:
-        if self._report is None or not self._length_us or now_us < self._next_us:
-            return
-        done = min(1.0, (now_us - self._start_us) / self._length_us)
-        self._next_us = now_us + self._length_us // 100 + 1
-        self._report(done, f"{moment(now_us):%Y-%m-%d %H:%M:%S} UTC")
+        if self._length_us and now_us >= self._next_us:
+            self._next_us = now_us + self._length_us // 100 + 1
+            self._tell((now_us - self._start_us) / self._length_us, now_us)
+
+    def finish(self, now_us: Micros) -> None:
+        self._tell(1.0, now_us)
+
+    def _tell(self, done: float, now_us: Micros) -> None:
+        if self._report is not None:
+            self._report(min(done, 1.0), f"{moment(now_us):%Y-%m-%d %H:%M:%S} UTC")

@@ -219,7 +219,7 @@ class Door:
         return {
             "kalshi-access-key": self.keys.key_id,
             "kalshi-access-timestamp": stamp,
-            "kalshi-access-signature": sign(
+            "kalshi-access-signature": signature_of(
                 self.keys.private_pem, f"{stamp}{method}{path.partition('?')[0]}"
             ),
         }
@@ -258,7 +258,7 @@ def _loaded(pem: bytes):
     return load_pem_private_key(pem, None)  # checks the key, which takes longer than signing
 
 
-def sign(pem: bytes, text: str, salt=PSS.DIGEST_LENGTH) -> str:
+def signature_of(pem: bytes, text: str, salt=PSS.DIGEST_LENGTH) -> str:
     key = _loaded(pem)
     raw = key.sign(text.encode(), PSS(MGF1(SHA256()), salt), SHA256())
     return base64.b64encode(raw).decode()
@@ -309,3 +309,9 @@ def shared_door(keys) -> Door:
     door = Door(venue, keys, time)
     door.happen(*script.script)
     return door
+
+
+@pytest.fixture
+def sign() -> Callable[[bytes, str], str]:
+    """Return a way to sign a text with a private key in PEM."""
+    return signature_of
