@@ -101,14 +101,9 @@ def _report_positions(state: State, account: Account) -> None:
     if not account.positions.complete or not _is_settled_down(state, account.positions.as_of_us):
         return
     theirs = {row.ticker: row.signed_e2 for row in account.positions.rows}
-    for ticker in [*theirs, *(t for t in state.portfolio.positions if t not in theirs)]:
-        ours = _signed(state.portfolio, ticker)
-        watched = state.markets.get(ticker)
-        if watched is not None:
-            agrees = ours == theirs.get(ticker, 0)
-            watched.mistrusted = (
-                None if agrees else f"the exchange holds {theirs.get(ticker, 0)}, we {ours}"
-            )
+    for ticker, watched in state.markets.items():
+        ours, said = _signed(state.portfolio, ticker), theirs.get(ticker, 0)
+        watched.mistrusted = None if ours == said else f"the exchange holds {said}, we {ours}"
 
 
 def _signed(portfolio: Portfolio, ticker: Ticker) -> E2:
