@@ -239,3 +239,14 @@ def test_a_module_with_a_built_in_name_is_refused(command, user_project, file):
 
     assert str(user_project / file) in reason
     assert Path(file).stem in reason
+
+
+def test_the_packaged_default_trades_a_session(command, tmp_path):
+    """Nothing but the wheel: no checkout, no kalshi.toml, no network, no keys."""
+    played = call(command, tmp_path, "run", "--json", "--duration", "10m")
+    result = json.loads(played.stdout.splitlines()[-1])
+
+    assert played.returncode == 0, played.stderr
+    assert result["totals"]["markets"] > 0
+    assert len(result["digest"]) == 64
+    assert list((tmp_path / "runs").glob("*/journal.jsonl"))
