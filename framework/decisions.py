@@ -119,8 +119,7 @@ class Decisions:
         resting = [live for live in working if not live.is_entry]
         if snapshot is None or not watched.market.is_open(self._state.now_us):
             return [_kept(live) for live in resting if live.remaining_e2 <= held.quantity_e2]
-        strategy = held.strategy if held.strategy in self._pipeline.strategies else None
-        found = self._pipeline.signal_exit(strategy, held, snapshot)
+        found = self._pipeline.signal_exit(held.strategy, held, snapshot)
         owner = held.strategy or _SHARED
         if found is None:
             self._note(watched, owner, Stage.EXIT, (Rejection("stay", "no exit"), None))

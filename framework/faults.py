@@ -10,6 +10,8 @@ from traceback import format_exception_only
 from types import TracebackType
 from typing import Final, Self
 
+from framework.errors import FrameworkError, PluginError
+
 _ADDRESS: Final = re.compile(r" at 0x[0-9a-fA-F]+")
 _OURS: Final = str(Path(__file__).parent)
 
@@ -53,3 +55,30 @@ class Fence:
     ) -> bool:
         self.error = error
         return error is not None and not isinstance(error, KeyboardInterrupt)
+
+
+class Naming:
+    """A `with` block around a plugin's code outside the line: what it raises names the plugin.
+
+    Our own errors pass as they are, because they say already who can fix them; so do Ctrl-C and
+    cancellation.
+
+    Raises:
+        PluginError: the plugin's code raised anything else.
+    """
+
+    def __init__(self, plugin: str, hook: str) -> None:
+        self._plugin = plugin
+        self._hook = hook
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if isinstance(error, Exception) and not isinstance(error, FrameworkError):
+            raise PluginError(self._plugin, self._hook, described(error)) from error

@@ -9,6 +9,7 @@ from anyio.abc import ByteStream
 
 from framework.compiled import Implementation
 from framework.errors import PluginError
+from framework.faults import Naming
 from framework.run import Clock, Credentials, Mode, RunOptions
 from framework.streams import open_network
 
@@ -57,7 +58,8 @@ class CurrentRun:
     async def connect(self, host: str, port: int) -> ByteStream:
         """Open a byte stream: a plugin's, if one answers for that host, else the network's."""
         for implementation in self._connections:
-            stream = implementation.call(host, port)
+            with Naming(implementation.plugin, "open_connection"):
+                stream = implementation.call(host, port)
             if isinstance(stream, ByteStream):
                 return stream
             if stream is not None:
@@ -69,7 +71,8 @@ class CurrentRun:
     def credentials(self, name: str) -> Credentials | None:
         """Return the credentials a plugin supplies for an exchange, or None."""
         for implementation in self._suppliers:
-            found = implementation.call(name)
+            with Naming(implementation.plugin, "supply_credentials"):
+                found = implementation.call(name)
             if isinstance(found, Credentials):
                 return found
         return None

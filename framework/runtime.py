@@ -5,8 +5,7 @@ balances before anything is decided. There is no other start.
 """
 
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio
@@ -14,11 +13,13 @@ import msgspec
 import structlog
 
 from framework.clock import stopwatch
+from framework.compiled import Implementation
 from framework.control import serve_control
 from framework.decisions import EngineSettings
 from framework.engine import Engine
 from framework.errors import ConfigError, ExchangeError, PluginError
 from framework.exchange import Exchange, MarketQuery
+from framework.faults import Naming
 from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, Recovered
 from framework.line import Line
@@ -48,6 +49,8 @@ _LAST_ANSWERS = 5.0
 """Seconds that a stopping run waits for its entries to be cancelled."""
 _IDLE_AUDITS = 10
 """With nothing held and nothing working the account is read this much more rarely."""
+_IDLE_SCANS = 4
+"""With no market open the list of markets is read this much more rarely."""
 
 log = structlog.get_logger()
 
@@ -88,6 +91,8 @@ class Runtime:
         self._watchdog = watchdog
         self._elapsed = stopwatch()
         self._listed: dict[Ticker, Market] = {}
+        self._open = 0
+        """Markets open at the last scan."""
         self._interrupted = False
         self.troubles: list[str] = []
         self._opened = False
@@ -105,8 +110,11 @@ class Runtime:
         """
         async with AsyncExitStack() as opened:
             for service in self._plugins.hooks("open_service", None):
-                await opened.enter_async_context(service.call(self.run))
-            self._exchange = await opened.enter_async_context(self._open_exchange())
+                with Naming(service.plugin, service.hook):
+                    await opened.enter_async_context(service.call(self.run))
+            opener = self._opener()
+            with Naming(opener.plugin, opener.hook):
+                self._exchange = await opened.enter_async_context(opener.call(self.run))
             recovered = ledger.recover(self.run.clock.now_us())
             self.engine = Engine(
                 self._pipeline,
@@ -132,13 +140,11 @@ class Runtime:
         self.line.show()
         return self._result(reason)
 
-    @asynccontextmanager
-    async def _open_exchange(self) -> AsyncIterator[Exchange]:
+    def _opener(self) -> Implementation:
         openers = self._plugins.hooks("open_exchange", None)
         if len(openers) != 1:
             raise ConfigError("exactly one enabled plugin must open an exchange; see plugins list")
-        async with openers[0].call(self.run) as exchange:
-            yield exchange
+        return openers[0]
 
     # --------------------------------------------------------------------------------- start
 
@@ -188,8 +194,9 @@ class Runtime:
         )
 
     async def _scan(self) -> None:
+        every = self._settings.scan_every.total_seconds()
         while True:
-            await self.run.clock.sleep(self._settings.scan_every.total_seconds())
+            await self.run.clock.sleep(every if self._open else every * _IDLE_SCANS)
             try:
                 await self._list_markets()
             except ExchangeError as error:
@@ -202,6 +209,7 @@ class Runtime:
         async for market in self._exchange.markets(MarketQuery()):
             seen.add(market.ticker)
             batch += self._listing(market)
+        self._open = len(seen)
         state = self.engine.state
         known = [ticker for ticker in self._listed if ticker not in seen]
         missing = tuple(t for t in known if state.is_engaged(t) or state.markets[t].subscribed)
@@ -244,10 +252,11 @@ class Runtime:
 
     async def _follow(self, plugin: str, open_feed: Any) -> None:
         try:
-            async for observation in open_feed(self.run):
-                event = ObservationArrived(at_us=self.run.clock.now_us(), observation=observation)
-                self.line.process([event])
-        except (PluginError, ExchangeError, OSError) as error:
+            with Naming(plugin, "open_feed"):
+                async for observation in open_feed(self.run):
+                    now = self.run.clock.now_us()
+                    self.line.process([ObservationArrived(at_us=now, observation=observation)])
+        except (PluginError, ExchangeError) as error:
             self._trouble(f"feed of {plugin} is down", error)
 
     async def _signals(self) -> None:

@@ -3,16 +3,17 @@
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from framework.clock import run_real, run_virtual, stopwatch, wall_clock_us
 from framework.control import read_halt_file
-from framework.errors import ConfigError, FrameworkError, InvariantError
+from framework.errors import ConfigError, FrameworkError, InvariantError, LedgerError
 from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, open_ledger
-from framework.loader import LoadedPlugins
+from framework.loader import LoadedPlugins, live_problems
 from framework.model.market import moment
 from framework.pipeline import Pipeline
 from framework.quarantine import read_quarantine
@@ -47,7 +48,7 @@ def run_session(
     """
     plugins.check()
     mode = settings.framework.mode
-    _may_go_live(mode, live=request.live)
+    _may_go_live(settings, plugins, live=request.live)
     run_id = f"s{request.options.seed}" if mode is Mode.SANDBOX else secrets.token_hex(4)
     folder = new_run_folder(settings.runs_dir, mode, run_id)
 
@@ -87,11 +88,17 @@ def new_run_folder(runs_dir: Path, mode: Mode, run_id: str) -> Path:
     return folder
 
 
-def _may_go_live(mode: Mode, *, live: bool) -> None:
-    if mode is Mode.LIVE and not live:
-        raise ConfigError('framework.mode is "live": add --live to send real orders')
+def _may_go_live(settings: Settings, plugins: LoadedPlugins, *, live: bool) -> None:
+    """Refuse real orders unless everything that allows them is there; name all that is not."""
+    mode = settings.framework.mode
     if live and mode is not Mode.LIVE:
         raise ConfigError(f'--live needs framework.mode = "live" (was "{mode}")')
+    if mode is not Mode.LIVE:
+        return
+    missing = [] if live else ['framework.mode is "live": add --live to send real orders']
+    missing += live_problems(settings, plugins)
+    if missing:
+        raise ConfigError(*missing)
 
 
 async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> RunResult:
@@ -125,8 +132,9 @@ async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins)
         return result
     finally:
         watchdog.stop()
-        ledger.close()
-        journal.close({"reason": ended})
+        with suppress(OSError, LedgerError):  # a full disk is named already, by what ended the run
+            journal.close({"reason": ended})
+            ledger.close()
 
 
 def _header(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> dict[str, object]:

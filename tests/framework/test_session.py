@@ -1,0 +1,134 @@
+"""Whole runs: the embedded exchange over its wire, the real adapter, the built-in strategy."""
+
+import json
+import os
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+
+from framework.cli.project import load
+from framework.errors import ConfigError
+from framework.journal import JournalReader, verify
+from framework.model.events import AccountReported, LedgerRead
+from framework.run import Mode, RunOptions
+from framework.session import RunRequest, new_run_folder, run_session
+
+SESSION = RunRequest(options=RunOptions(seed=3))
+RUN = [sys.executable, "-m", "framework.cli.main", "run", "--seed", "3"]
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder without kalshi.toml: the packaged default runs there."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def play(request=SESSION, **overrides):
+    settings, plugins = load(None, overrides={f"framework.{k}": v for k, v in overrides.items()})
+    return run_session(settings, plugins, request)
+
+
+def run_in(folder, *arguments, **environment):
+    return subprocess.run(
+        [*RUN, *arguments],
+        cwd=folder,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_a_seeded_session_trades_and_its_books_balance(project):
+    result = play()
+
+    totals = result.totals
+    assert result.reason == "session over"
+    assert totals.fills > 0
+    assert totals.open_positions == 0
+    assert totals.cash == Decimal(10_000) + totals.realized
+    assert totals.realized == totals.gained - totals.lost
+    assert not result.troubles
+
+
+def test_every_contract_bought_is_sold_or_settled(project):
+    for trip in play().trips:
+        assert trip.ended.startswith("settled") or trip.bought == trip.sold
+
+
+def test_the_journal_of_a_run_is_complete_and_starts_with_recovery(project):
+    result = play()
+
+    report = verify(project / result.journal)
+    assert report.complete
+    first, second, *_ = JournalReader(project / result.journal)
+    assert isinstance(first.event, LedgerRead)
+    assert isinstance(second.event, AccountReported)
+    assert second.event.recovery
+
+
+def test_two_runs_of_one_seed_decide_the_same_under_different_hash_seeds(project):
+    digests = []
+    for hash_seed in ("0", "1"):
+        done = run_in(project, "--json", PYTHONHASHSEED=hash_seed)
+        assert done.returncode == 0, done.stderr
+        digests.append(json.loads(done.stdout.splitlines()[-1])["digest"])
+
+    assert digests[0] == digests[1]
+
+
+def test_another_seed_is_another_session(project):
+    other = RunRequest(options=RunOptions(seed=4))
+
+    assert play().digest != play(other).digest
+
+
+def test_the_run_folder_and_its_files_are_the_owners_alone(project):
+    folder = (project / play().journal).parent
+
+    assert folder.stat().st_mode & 0o077 == 0
+    assert all(file.stat().st_mode & 0o077 == 0 for file in folder.iterdir())
+
+
+def test_a_run_folder_that_cannot_be_made_names_the_setting(tmp_path):
+    (tmp_path / "runs").write_text("in the way")
+
+    with pytest.raises(ConfigError, match=r"framework\.runs_dir"):
+        new_run_folder(tmp_path / "runs", Mode.SANDBOX, "s1")
+
+
+def test_live_needs_its_own_word(project):
+    with pytest.raises(ConfigError, match="--live"):
+        play(mode="live")
+
+
+def test_the_word_for_live_needs_the_mode(project):
+    with pytest.raises(ConfigError, match=r'needs framework\.mode = "live"'):
+        play(RunRequest(options=RunOptions(), live=True))
+
+
+def test_an_exchange_plugin_that_cannot_open_ends_the_run_and_keeps_a_readable_journal(project):
+    plugins = project / "plugins"
+    plugins.mkdir()
+    (plugins / "venue.py").write_text(
+        "from contextlib import asynccontextmanager\n"
+        "from framework import Plugin, hookimpl\n"
+        "class Venue(Plugin):\n"
+        "    @hookimpl\n"
+        "    def open_exchange(self, run):\n"
+        "        raise RuntimeError('no venue')\n"
+    )
+    (project / "kalshi.toml").write_text("[plugins.venue]\n[plugins.console]\nenabled = false\n")
+
+    done = run_in(project)
+
+    assert done.returncode == 2
+    assert "venue.open_exchange" in done.stderr
+    assert "no venue" in done.stderr
+    assert "Traceback" not in done.stderr
+    (journal,) = project.glob("runs/*/journal.jsonl")
+    assert not verify(journal).broken
