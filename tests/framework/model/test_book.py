@@ -1,9 +1,12 @@
+import gzip
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.model.book import BookState, OrderBook
-from framework.model.units import Side
+from framework.model.units import Side, to_e2, to_e4
 
 sides = st.sampled_from(Side)
 prices = st.integers(1, 9_999)
@@ -234,3 +237,30 @@ def test_a_snapshot_given_is_not_kept_by_reference():
     levels[4000] = 7
 
     assert some.size(Side.YES, 4000) == 100
+
+
+@pytest.mark.recording
+def test_a_recorded_market_never_breaks_a_book(recordings):
+    """Against a plain fold of the same frames, read by nothing of ours but the units."""
+    folder = recordings / "gold-15m-frames" / "events" / "KXGOLD15M-26AUG050000-00"
+    kept, folded = OrderBook(), {}
+    with gzip.open(folder / "2026-08-05.ndjson.gz", "rt") as lines:
+        for frame in (json.loads(line)["event"] for line in lines):
+            told = frame["msg"]
+            if frame["type"] == "orderbook_snapshot":
+                folded = {
+                    side: {to_e4(p): to_e2(n) for p, n in told.get(f"{side}_dollars_fp", [])}
+                    for side in Side
+                }
+                kept.replace(folded[Side.YES], folded[Side.NO])
+            elif frame["type"] == "orderbook_delta":
+                side, price = Side(told["side"]), to_e4(told["price_dollars"])
+                change = to_e2(told["delta_fp"])
+                left = folded[side].pop(price, 0) + change
+                if left:
+                    folded[side][price] = left
+                kept.change(side, price, change)
+                assert kept.state in {BookState.VALID, BookState.CROSSED}
+                assert kept.bid(side) == max(folded[side], default=None)
+
+    assert {side: dict(kept.bids(side)) for side in Side} == folded
