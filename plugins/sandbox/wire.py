@@ -17,8 +17,8 @@ import msgspec
 from framework.model.units import E2, E4, E6, ONE_DOLLAR_E4, Micros, Ticker
 
 _PRICES: Final = tuple(f"{e4 // 10_000}.{e4 % 10_000:04d}" for e4 in range(ONE_DOLLAR_E4 + 1))
-_PRICE: Final = re.compile(r"(\d{1,2})\.(\d{2,4})")
-_COUNT: Final = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?")
+_PRICE: Final = re.compile(r"(\d{1,2})\.(\d{2,4})", re.ASCII)
+_COUNT: Final = re.compile(r"(\d{1,12})(?:\.(\d{1,2}))?", re.ASCII)
 
 _encoder: Final = msgspec.json.Encoder(decimal_format="number")
 encode: Final = _encoder.encode
