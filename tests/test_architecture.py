@@ -66,11 +66,12 @@ _SIGNATURES = "signatures without behaviour"
 _ENGINE = "a part of the engine: tests/framework/test_engine.py drives it event by event"
 _WIRE = "bodies of replies: tests/plugins/sandbox and the adapter's codec read them back"
 TESTED_ELSEWHERE: dict[str, str] = {
-    "framework/cli/run.py": "tests/test_wheel.py and .ci/run call the verb",
+    "framework/cli/run.py": "tests/framework/test_session.py and tests/test_recording.py call the verb",
     "framework/decisions.py": _ENGINE,
     "framework/exchange.py": _SIGNATURES,
     "framework/hookspecs.py": _SIGNATURES,
     "framework/run.py": _SIGNATURES,
+    "framework/runtime.py": "tests/framework/test_session.py plays whole runs on it",
     "framework/state.py": _ENGINE,
     "framework/testing/playbook.py": "a test's own tool: tests/framework/test_engine.py is played on it",
     "plugins/sandbox/wire_account.py": _WIRE,
