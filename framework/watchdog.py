@@ -43,7 +43,7 @@ class Watchdog:
         *,
         in_hand: Callable[[FrameType | None], str | None] = lambda _: None,
         on_stuck: Callable[[], None] = lambda: None,
-        end: Callable[[int], None] = os._exit,  # noqa: SLF001 - the documented way out of a thread
+        end: Callable[[int], None] = os._exit,
     ) -> None:
         """Watch from `start` on.
 
