@@ -2,6 +2,7 @@
 
     FrameworkError
     |- ConfigError      the user fixes kalshi.toml     shown plainly, exit 2
+    |   `- DataError    a file that can't be trusted   names file and line, exit 3
     |- PluginError      the plugin's author fixes it   names plugin, hook, cause
     |- ExchangeError    retry, reconnect or stop       names status, code, request id
     |   `- AuthError    check key and clock            never retried
@@ -26,6 +27,10 @@ class ConfigError(FrameworkError):
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class DataError(ConfigError):
+    """A journal or a recording is broken: what it says can't be trusted."""
 
 
 class PluginError(FrameworkError):

@@ -18,6 +18,7 @@ from framework.model.events import (
     AnyEvent,
     IntentRefused,
     MarketSettled,
+    OrderAbsent,
     OrderAccepted,
     OrderCancelled,
     OrderFilled,
@@ -41,6 +42,8 @@ _DURABLE = (
     OrderFilled,
     MarketSettled,
     IntentRefused,
+    OrderAbsent,
+    AccountReported,
 )
 """What the ledger keeps of the events."""
 
@@ -126,8 +129,6 @@ class Line:
                 commands.extend(record.commands)
             if isinstance(event, _DURABLE):
                 durable.append(event)
-            elif isinstance(event, AccountReported):
-                durable += _told(event)
             elif isinstance(event, TradingHalted):
                 self._latch(event)
             elif isinstance(event, TradingResumed):
@@ -198,12 +199,3 @@ class Line:
         if self._unseen:
             seen, self._unseen = self._unseen, []
             self._pipeline.observe(seen)
-
-
-def _told(event: AccountReported) -> list[AnyEvent]:
-    """Return the fills and settlements of an account report: perhaps the first word of them."""
-    now, account = event.at_us, event.account
-    fills: list[AnyEvent] = [OrderFilled(at_us=now, fill=fill) for fill in account.fills.rows]
-    return fills + [
-        MarketSettled(at_us=now, settlement=settlement) for settlement in account.settlements.rows
-    ]

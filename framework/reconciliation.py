@@ -10,6 +10,7 @@ from framework.model.events import AccountReported, LedgerRead
 from framework.model.orders import OrderFact, OrderState
 from framework.model.portfolio import Portfolio
 from framework.model.units import E2, Micros, Side, Ticker
+from framework.risk import same_day
 from framework.state import State
 from framework.working import LiveOrder
 
@@ -28,10 +29,14 @@ _REACHED: Final = {
 def read_ledger(state: State, event: LedgerRead) -> None:
     """Rebuild what earlier runs knew."""
     state.portfolio.cash_e6 = event.opening_cash_e6
+    today = 0
     for owned in event.fills:
-        state.portfolio.apply(owned.fill, owned.strategy)
+        realized = state.portfolio.apply(owned.fill, owned.strategy) or 0
+        today += realized if same_day(owned.fill.at_us, event.at_us) else 0
     for settlement in event.settlements:
-        state.portfolio.settle(settlement)
+        realized = state.portfolio.settle(settlement) or 0
+        today += realized if same_day(settlement.at_us, event.at_us) else 0
+    state.realized_earlier_today_e6 = today
     for known in event.orders:
         live = LiveOrder(known.order, known.sent_us, known.order.expires_us)
         live.state, live.order_id = known.state, known.order_id
@@ -52,29 +57,29 @@ def report_account(state: State, event: AccountReported) -> None:
         state.fill(fill)
     for settlement in account.settlements.rows:
         state.settle(settlement)
-    seen = {row.client_order_id for row in account.orders.rows}
-    for row in account.orders.rows:
-        _report_order(state, row)
+    seen = [_report_order(state, row) for row in account.orders.rows]
     if account.orders.complete:
         for live in list(state.orders.live()):
-            if live.order.client_order_id not in seen:
+            if live not in seen:
                 state.miss_order(live.order.client_order_id, account.orders.as_of_us)
     _report_cash(state, account, recovery=event.recovery)
     _report_positions(state, account)
     if event.recovery:
-        state.worst.start_day(event.at_us, again=True)
+        state.worst.restart_day(event.at_us, state.realized_earlier_today_e6)
         state.ready = True
 
 
-def _report_order(state: State, row: RemoteOrder) -> None:
+def _report_order(state: State, row: RemoteOrder) -> LiveOrder | None:
+    """Take what the exchange says of an order, and return it if it is ours."""
     live = state.orders.find(row.client_order_id, row.order_id)
     if live is None:
-        return
+        return None
     state.orders.learn_order_id(live, row.order_id)
     state.orders.report(live, row.filled_e2)
     fact = _FACTS.get(row.status)
     if fact is not None and live.state is not _REACHED[fact]:
         state.take(live, fact)
+    return live
 
 
 def _is_settled_down(state: State, as_of_us: Micros) -> bool:

@@ -26,6 +26,11 @@ from framework.working import LiveOrder, WorkingOrders
 _DAY_US = 86_400_000_000
 
 
+def same_day(at_us: Micros, now_us: Micros) -> bool:
+    """Return whether two moments fall on one UTC day."""
+    return at_us // _DAY_US == now_us // _DAY_US
+
+
 class _Leg:
     """What one market adds to its event: holdings pay, orders can only hurt."""
 
@@ -193,11 +198,16 @@ class WorstCase:
             total += position.cost_e6 if mark is None else mark * position.quantity_e2
         return total
 
-    def start_day(self, now_us: Micros, *, again: bool = False) -> None:
-        """Note the equity at the first event of a UTC day, and again after recovery."""
+    def start_day(self, now_us: Micros) -> None:
+        """Note the equity at the first event of a UTC day."""
         day = now_us // _DAY_US
-        if again or day != self._day:
+        if day != self._day:
             self._day, self._day_start_e6 = day, self.equity_e6()
+
+    def restart_day(self, now_us: Micros, realized_e6: E6) -> None:
+        """Go on with a day after recovery: what earlier runs realized today still counts."""
+        self._day = now_us // _DAY_US
+        self._day_start_e6 = self.equity_e6() - realized_e6
 
     def pnl_of_day_e6(self) -> E6:
         """Return realized plus unrealized P&L since midnight UTC, or since the start."""

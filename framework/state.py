@@ -27,7 +27,7 @@ from framework.model.events import (
 from framework.model.market import Market, Settlement
 from framework.model.orders import Fill, OrderFact, OrderState
 from framework.model.portfolio import Portfolio
-from framework.model.units import E4, Micros, Side, Ticker
+from framework.model.units import E4, E6, Micros, Side, Ticker
 from framework.risk import WorstCase
 from framework.watched import Watched
 from framework.working import LiveOrder, WorkingOrders
@@ -50,6 +50,8 @@ class State:
         self.connected = True
         self.ready = False
         """Whether the account has been read: nothing is decided before."""
+        self.realized_earlier_today_e6: E6 = 0
+        """What earlier runs of this UTC day realized, told by the ledger."""
         self.touched: dict[Ticker, None] = {}
         """Markets to decide on, in the order they were touched."""
         self.relisted: dict[Ticker, None] = {}
@@ -198,7 +200,9 @@ class State:
         if live is None:
             return
         if as_of_us > live.sent_us + GRACE_US:
-            self.take(live, OrderFact.ABSENT)
+            known = live.state is OrderState.UNKNOWN and live.order_id is not None
+            # What has been at the exchange was not refused: it has ended there.
+            self.take(live, OrderFact.CANCELLED if known else OrderFact.ABSENT)
         if live.state is OrderState.UNKNOWN:
             self.questions[client_order_id] = None
 

@@ -4,6 +4,7 @@ from typing import Final
 
 from framework.errors import (
     ConfigError,
+    DataError,
     ExchangeError,
     FrameworkError,
     InvariantError,
@@ -27,9 +28,7 @@ INTERRUPTED: Final = 130
 
 def code_of(error: FrameworkError) -> int:
     """Return the exit code of an error."""
-    from framework.journal import JournalError  # noqa: PLC0415 - heavy, and rarely the reason
-
-    if isinstance(error, JournalError):
+    if isinstance(error, DataError):
         return BROKEN_DATA
     if isinstance(error, ConfigError | PluginError):
         return WRONG_SETTINGS

@@ -6,7 +6,7 @@ from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
-from framework.errors import ConfigError
+from framework.errors import ConfigError, DataError
 from framework.journal.chain import FOOTER, FORMAT, HEADER, Chain, Fault, FaultKind
 from framework.model.records import Record
 
@@ -29,7 +29,7 @@ _NOT_JSON: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _EMPTY: Final = Fault(kind=FaultKind.EMPTY, line=1, message="the file is empty")
 
 
-class JournalError(ConfigError):
+class JournalError(DataError):
     """A journal that can't be trusted.
 
     Attributes:

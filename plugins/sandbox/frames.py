@@ -1,7 +1,7 @@
 """Recorded WebSocket frames, line by line: decoded with their place, turned into events.
 
 The form is that of `gold-15m-frames`: one line per frame, `{"recv_ms": int, "event": frame}`,
-plain or gzipped. A line that can't be read is the user's to fix, so every fault is a ConfigError
+plain or gzipped. A line that can't be read is the user's to fix, so every fault is a DataError
 that names file and line. This module has its own wire types and shares none with an adapter.
 """
 
@@ -17,7 +17,7 @@ from zlib import error as zlib_error
 import msgspec
 from msgspec import Struct
 
-from framework.errors import ConfigError
+from framework.errors import DataError
 from framework.model.events import BookChanged, BookReplaced, TradePrinted
 from framework.model.units import E2, E4, ONE_DOLLAR_E4, Micros, Side, Ticker, to_e2, to_e4
 
@@ -159,7 +159,7 @@ class FrameFile:
             after_us: Where the stream stood before this file: time must not run back.
 
         Raises:
-            ConfigError: a line can't be read, is out of order, or is about another market.
+            DataError: a line can't be read, is out of order, or is about another market.
         """
         last_us = after_us
         for number, line in self._lines():
@@ -177,13 +177,13 @@ class FrameFile:
         """Return the file's first event, or None of an empty file.
 
         Raises:
-            ConfigError: it can't be read.
+            DataError: it can't be read.
         """
         return next(self.events(None), None)
 
-    def fault(self, line: int, what: str) -> ConfigError:
+    def fault(self, line: int, what: str) -> DataError:
         """Return the error of one line."""
-        return ConfigError(f"{self.path}:{line}: {what}")
+        return DataError(f"{self.path}:{line}: {what}")
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         number = 0
@@ -220,7 +220,7 @@ class FrameFile:
 
     def _misplaced(
         self, event: FrameEvent, number: int, ticker: Ticker | None, last_us: Micros
-    ) -> ConfigError:
+    ) -> DataError:
         if event.at_us >= last_us:
             return self.fault(
                 number, f"is about {event.ticker}, not {ticker}; keep one market per folder"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from framework.errors import ConfigError
+from framework.errors import DataError
 from framework.model.market import (
     WHOLE_CENT,
     EventGroup,
@@ -98,7 +98,7 @@ def read_metadata(files: Iterable[Path]) -> Metadata:
     """Read event bodies, plain or as fetched.
 
     Raises:
-        ConfigError: a file is no event body; one line per file.
+        DataError: a file is no event body; one line per file.
     """
     known = Metadata({}, {}, {})
     problems: list[str] = []
@@ -108,7 +108,7 @@ def read_metadata(files: Iterable[Path]) -> Metadata:
         except (msgspec.DecodeError, ValueError) as error:
             problems.append(f"{path}: not the body of GET /events/TICKER ({error}); fetch it again")
     if problems:
-        raise ConfigError(*problems)
+        raise DataError(*problems)
     return known
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from framework.errors import ConfigError
+from framework.errors import ConfigError, DataError
 from framework.model.events import AnyEvent, MarketChanged, MarketListed, MarketSettled
 from framework.model.market import EventGroup, MarketStatus, Series
 from framework.model.units import Micros, Ticker
@@ -78,7 +78,7 @@ class RecordedWorld:
         """Return the recording from its first moment.
 
         Raises:
-            ConfigError: while reading, at the line that can't be used.
+            DataError: while reading, at the line that can't be used.
         """
         self.skipped.clear()
         self._finished.clear()
@@ -134,7 +134,8 @@ def open_recording(path: Path) -> RecordedWorld:
         path: Its folder, one market's folder, or one file; the metadata stands beside or above.
 
     Raises:
-        ConfigError: it is absent, of another kind, unreadable, or lacks a market's metadata.
+        ConfigError: it is absent.
+        DataError: it is of another kind, unreadable, or lacks a market's metadata.
     """
     skipped: Counter[str] = Counter()
     groups = _grouped(path, skipped)
@@ -158,7 +159,7 @@ def open_recording(path: Path) -> RecordedWorld:
         else:
             streams.append(_Stream(first.ticker, first.at_us, files))
     if problems:
-        raise ConfigError(*problems)
+        raise DataError(*problems)
     return RecordedWorld(streams, metadata, skipped)
 
 
@@ -168,7 +169,7 @@ def _grouped(path: Path, skipped: Counter[str]) -> list[list[FrameFile]]:
         raise ConfigError(f"{path}: no such file or folder; {SUPPORTED}")
     if path.is_file():
         if not path.name.endswith((".ndjson", ".ndjson.gz")):
-            raise ConfigError(f"{path}: is no file of frames; {SUPPORTED}")
+            raise DataError(f"{path}: is no file of frames; {SUPPORTED}")
         return [[FrameFile(path, skipped)]]
     folders = [path]
     if (path / "events").is_dir():
@@ -179,7 +180,7 @@ def _grouped(path: Path, skipped: Counter[str]) -> list[list[FrameFile]]:
         if (files := sorted(file for form in _FRAME_FILES for file in folder.glob(form)))
     ]
     if not groups:
-        raise ConfigError(f"{path}: {_kind_of(path)}; {SUPPORTED}")
+        raise DataError(f"{path}: {_kind_of(path)}; {SUPPORTED}")
     return groups
 
 

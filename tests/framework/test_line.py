@@ -162,10 +162,10 @@ def test_a_ledger_that_cannot_write_a_fill_halts_trading(rig):
     assert ("halt", "disk full") in rig.books.steps
 
 
-def test_fills_of_an_account_report_are_made_durable_too(rig):
+def test_an_account_report_is_made_durable_with_what_it_tells_first(rig):
     rig.line.process([account_report(fills=(fill(client_order_id=None),))])
 
-    assert ("record", ["OrderFilled"]) in rig.books.steps
+    assert ("record", ["AccountReported"]) in rig.books.steps
 
 
 def test_a_halt_by_hand_reaches_the_latch(rig):
