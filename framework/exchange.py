@@ -80,6 +80,10 @@ class Exchange(Protocol):
     """One connection to one account of one exchange."""
 
     @property
+    def account_id(self) -> str:
+        """Whose orders these are: one name per account and subaccount, no secret."""
+
+    @property
     def capabilities(self) -> Capabilities:
         """What a run may use."""
 

@@ -5,6 +5,7 @@ balances before anything is decided. There is no other start.
 """
 
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -102,8 +103,12 @@ class Runtime:
         self._exchange: Exchange
         self._outbox: Outbox
 
-    async def trade(self, journal: JournalWriter, ledger: Ledger) -> RunResult:
+    async def trade(self, journal: JournalWriter, books: Callable[[str], Ledger]) -> RunResult:
         """Trade until the run is asked to stop.
+
+        Args:
+            journal: Open and empty.
+            books: Opens and locks the ledger of an account, once the exchange has named it.
 
         Raises:
             FrameworkError: the run could not start, or had to end.
@@ -115,6 +120,7 @@ class Runtime:
             opener = self._opener()
             with Naming(opener.plugin, opener.hook):
                 self._exchange = await opened.enter_async_context(opener.call(self.run))
+            ledger = books(self._exchange.account_id)
             recovered = ledger.recover(self.run.clock.now_us())
             self.engine = Engine(
                 self._pipeline,

@@ -2,8 +2,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import msgspec
@@ -104,7 +104,6 @@ def _may_go_live(settings: Settings, plugins: LoadedPlugins, *, live: bool) -> N
 async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> RunResult:
     """Trade with a journal and a ledger, and close both however it ends."""
     journal = JournalWriter(run.folder / FILE_NAME, _header(run, settings, plugins))
-    ledger = _ledger(run, settings)
     elapsed = stopwatch()
     pipeline = Pipeline(
         plugins,
@@ -121,20 +120,18 @@ async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins)
     )
     runtime = Runtime(run, settings.framework, plugins, pipeline, watchdog)
     ended = "broken off"
-    try:
-        ledger.acquire_lock(run.clock.now_us())
-        watchdog.start()
-        halted = read_halt_file(settings.runs_dir)
-        if halted:
-            ledger.halt(halted, run.clock.now_us())
-        result = await runtime.trade(journal, ledger)
-        ended = result.reason
-        return result
-    finally:
-        watchdog.stop()
-        with suppress(OSError, LedgerError):  # a full disk is named already, by what ended the run
-            journal.close({"reason": ended})
-            ledger.close()
+    with ExitStack() as books:
+        try:
+            watchdog.start()
+            result = await runtime.trade(
+                journal, lambda account: books.enter_context(_ledger(run, settings, account))
+            )
+            ended = result.reason
+            return result
+        finally:
+            watchdog.stop()
+            with suppress(OSError):  # a full disk is named already, by what ended the run
+                journal.close({"reason": ended})
 
 
 def _header(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> dict[str, object]:
@@ -150,15 +147,26 @@ def _header(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> dict
     }
 
 
-def _ledger(run: CurrentRun, settings: Settings) -> Ledger:
-    """Open the durable store: a sandbox's dies with its exchange, the others outlive runs."""
+@contextmanager
+def _ledger(run: CurrentRun, settings: Settings, account: str) -> Iterator[Ledger]:
+    """Open and lock an account's books: a sandbox's die with its exchange, others outlive runs."""
     place = run.folder if run.mode is Mode.SANDBOX else settings.runs_dir
-    return open_ledger(
+    ledger = open_ledger(
         settings.framework.ledger or place / f"ledger-{run.mode}.sqlite",
         durability=settings.framework.durability,
-        account=run.mode,
+        account=f"{run.mode}:{account}",
         run_id=run.run_id,
     )
+    try:
+        now = run.clock.now_us()
+        ledger.acquire_lock(now)
+        halted = read_halt_file(settings.runs_dir)
+        if halted:
+            ledger.halt(halted, now)
+        yield ledger
+    finally:
+        with suppress(LedgerError):  # the next start asks the exchange for what is missing
+            ledger.close()
 
 
 def _unwrapped(start: Callable[[], RunResult]) -> RunResult:

@@ -71,8 +71,13 @@ class _Progress:
                 self._counts["orders"] += isinstance(command, SubmitOrder)
             if type(event) not in _QUOTES:
                 for line in self._tell(event):
-                    yield f"{moment(event.at_us):%H:%M:%S} {line}"
+                    yield f"{moment(event.at_us):%m-%d %H:%M:%S} {line}"
         self._now_us = records[-1].event.at_us
+
+    @property
+    def began(self) -> bool:
+        """Whether anything has happened."""
+        return self._now_us > 0
 
     def is_due(self, every_us: Micros) -> bool:
         """Return, once per span of the run's time, that it is time to tell the counts."""
@@ -92,7 +97,7 @@ class _Progress:
         refusals = self._refusals.copy().most_common(_SHOWN_CODES)
         refused = ", ".join(f"{code} {times}" for code, times in refusals)
         return (
-            f"{moment(self._now_us):%H:%M:%S} "
+            f"{moment(self._now_us):%m-%d %H:%M:%S} "
             f"{counts['markets']} markets, {len(self._admitted)} admitted, "
             f"{counts['signals']} signals, {counts['orders']} orders, {counts['fills']} fills, "
             f"{counts['settled']} settled, realized {money_of(books.realized_e6)}"
@@ -217,7 +222,7 @@ class Console(Plugin):
                 yield
         finally:
             self._in_view = False
-            if not self.quiet:
+            if self._progress.began and not self.quiet:
                 _say(str(self._progress))
 
     @hookimpl

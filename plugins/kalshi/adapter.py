@@ -79,6 +79,7 @@ class KalshiExchange:
     ) -> None:
         self.rest = rest
         self.codec = codec
+        self.account_id = rest.key_id if subaccount is None else f"{rest.key_id}/{subaccount}"
         self.capabilities: Capabilities = codec.capabilities
         self._clock = run.clock
         self._writes = run.mode is not Mode.PAPER

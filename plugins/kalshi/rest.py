@@ -50,6 +50,7 @@ class Rest:
 
     Attributes:
         limits: The token budget in force.
+        key_id: Which key signs; a name, not a secret.
         skew_us: How far this machine's clock is ahead of the exchange's, to about a second;
             None before the first answer.
     """
@@ -60,6 +61,7 @@ class Rest:
         self._client = client
         self._base = base
         self._signer = signer
+        self.key_id = signer.key_id
         self._clock = run.clock
         self._rng = run.rng
         self.limits = Limits(run.clock)

@@ -22,7 +22,7 @@ from framework.model.units import Micros
 class Signer:
     """Signs requests with one key; it shows neither the key nor its name."""
 
-    __slots__ = ("_key_id", "_sign")
+    __slots__ = ("_sign", "key_id")
 
     def __init__(self, key_id: str, private_key: bytes) -> None:
         """Parse the key.
@@ -32,7 +32,7 @@ class Signer:
         """
         if not key_id.strip():
             raise ConfigError("plugins.kalshi.key_id: is empty; copy the key id Kalshi showed")
-        self._key_id = key_id.strip()
+        self.key_id = key_id.strip()
         self._sign = _signature(private_key)
 
     def headers(self, method: str, path: str, now_us: Micros) -> dict[str, str]:
@@ -46,7 +46,7 @@ class Signer:
         stamp = str(now_us // 1_000)
         signature = self._sign(f"{stamp}{method}{path}".encode())
         return {
-            "KALSHI-ACCESS-KEY": self._key_id,
+            "KALSHI-ACCESS-KEY": self.key_id,
             "KALSHI-ACCESS-SIGNATURE": b64encode(signature).decode(),
             "KALSHI-ACCESS-TIMESTAMP": stamp,
         }
