@@ -30,7 +30,7 @@ check: $(READY_TO_TEST)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -q -m "not slow" --hypothesis-profile=quick $(ARGS)
 
 bench: $(READY_TO_RUN)
 	@set -e; for figure in benchmarks/*.py; do $(BIN)/python "$$figure"; done

@@ -9,6 +9,7 @@ from hypothesis import settings
 PROJECT = Path(__file__).resolve().parents[1]
 
 settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("quick", deadline=None, derandomize=True, max_examples=25)
 settings.register_profile("explore", deadline=None, max_examples=1_000)
 settings.load_profile("ci")
 

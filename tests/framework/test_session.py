@@ -15,6 +15,8 @@ from framework.model.events import AccountReported, LedgerRead
 from framework.run import Mode, RunOptions
 from framework.session import RunRequest, new_run_folder, run_session
 
+pytestmark = pytest.mark.slow
+
 SESSION = RunRequest(options=RunOptions(seed=3))
 RUN = [sys.executable, "-m", "framework.cli.main", "run", "--seed", "3"]
 

@@ -52,7 +52,7 @@ def verdict(stage, code=None, ticker=TICKER):
 
 def test_tells_a_fill_that_opens_as_a_purchase(capsys):
     assert told(capsys, filled(price="0.93", quantity=10, fee="0.05")) == [
-        f"12:00:00 bought 10 YES {TICKER} at 0.93, fee 0.05"
+        f"01-15 12:00:00 bought 10 YES {TICKER} at 0.93, fee 0.05"
     ]
 
 
@@ -63,7 +63,7 @@ def test_tells_a_fill_that_closes_as_a_sale_with_its_result(capsys):
         filled(trade_id="out", side=Side.NO, price="0.05", quantity=10, fee="0.10"),
     )
 
-    assert lines[1] == f"12:00:00 sold 10 YES {TICKER} at 0.95, fee 0.10, result 0.40"
+    assert lines[1] == f"01-15 12:00:00 sold 10 YES {TICKER} at 0.95, fee 0.10, result 0.40"
 
 
 def test_tells_a_fill_once_however_often_it_is_reported(capsys):
@@ -80,7 +80,7 @@ def test_tells_a_fill_once_however_often_it_is_reported(capsys):
 def test_tells_what_a_settlement_brought(capsys, result, pays, line):
     lines = told(capsys, filled(price="0.93", quantity=10), settled(result, pays))
 
-    assert lines[1] == "12:00:00 " + line.format(TICKER)
+    assert lines[1] == "01-15 12:00:00 " + line.format(TICKER)
 
 
 def test_says_nothing_of_a_settlement_where_nothing_was_held(capsys):
@@ -94,7 +94,7 @@ def test_knows_what_earlier_runs_hold_without_telling_it_again(capsys):
 
     assert told(capsys, before, filled()) == []
     assert told(capsys, before, settled()) == [
-        f"12:00:00 settled yes: 10 YES {TICKER}, result 0.70"
+        f"01-15 12:00:00 settled yes: 10 YES {TICKER}, result 0.70"
     ]
 
 
@@ -121,7 +121,7 @@ def test_knows_what_earlier_runs_hold_without_telling_it_again(capsys):
     ],
 )
 def test_tells_what_a_person_should_see(capsys, event, line):
-    assert told(capsys, event) == [f"12:00:00 {line}"]
+    assert told(capsys, event) == [f"01-15 12:00:00 {line}"]
 
 
 def test_says_nothing_of_quotes(capsys):
@@ -135,7 +135,7 @@ def test_tells_the_counts_at_a_calm_rate_of_the_runs_own_time(capsys):
         plugin.observe([tick(after_us)])
 
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split()[0] for line in lines] == ["12:05:00", "12:11:00"]
+    assert [line.split()[1] for line in lines] == ["12:05:00", "12:11:00"]
 
 
 def test_counts_what_has_happened(capsys):
@@ -169,7 +169,7 @@ def test_counts_what_has_happened(capsys):
     )
 
     assert capsys.readouterr().err.splitlines()[-1] == (
-        "12:00:01 2 markets, 1 admitted, 1 signals, 1 orders, 1 fills, 1 settled, "
+        "01-15 12:00:01 2 markets, 1 admitted, 1 signals, 1 orders, 1 fills, 1 settled, "
         "realized 0.65; refused: depth 2, volume 1"
     )
 
@@ -198,8 +198,8 @@ async def test_leaves_the_counts_behind_as_the_last_line(capsys):
         plugin.observe([Record(event=filled())])
 
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("12:00:00 bought")
-    assert lines[1].startswith("12:00:00 0 markets")
+    assert lines[0].startswith("01-15 12:00:00 bought")
+    assert lines[1].startswith("01-15 12:00:00 0 markets")
     assert len(lines) == 2
 
 
@@ -219,7 +219,7 @@ async def test_keeps_the_counts_in_view_on_a_terminal_below_the_lines(capsys):
 
     assert f"bought 10 YES {TICKER}" in screen.getvalue()
     assert "0 markets, 0 admitted" in screen.getvalue()
-    assert [line.split()[0] for line in capsys.readouterr().err.splitlines()] == ["12:00:09"]
+    assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["12:00:09"]
 
 
 async def test_gives_way_to_a_display_that_holds_the_last_lines(capsys, monkeypatch):
