@@ -13,7 +13,7 @@ from framework.exchange import Capabilities
 from framework.model.market import moment
 from framework.model.orders import Order, Purpose, TimeInForce, Urgency
 from framework.model.portfolio import Position
-from framework.model.records import Stage, Verdict
+from framework.model.records import NO_SIGNAL, STAY, Stage, Verdict
 from framework.model.signals import EntrySignal, ExitSignal, Rejection
 from framework.model.units import E2, Micros, Side, Ticker, price_of, quantity_of, to_e2, to_e4
 from framework.model.view import PortfolioView, Snapshot
@@ -122,7 +122,7 @@ class Decisions:
         found = self._pipeline.signal_exit(held.strategy, held, snapshot)
         owner = held.strategy or _SHARED
         if found is None:
-            self._note(watched, owner, Stage.EXIT, (Rejection("stay", "no exit"), None))
+            self._note(watched, owner, Stage.EXIT, (Rejection(STAY, "no exit"), None))
             return []
         signal, plugin = found
         self._note(watched, owner, Stage.EXIT, None, plugin=plugin, why=signal.reason)
@@ -187,7 +187,7 @@ class Decisions:
     def _entry(self, watched: Watched, strategy: str, snapshot: Snapshot) -> list[Wanted]:
         signals = self._pipeline.signal_entry(strategy, snapshot, self._portfolio())
         if not signals:
-            self._note(watched, strategy, Stage.SIGNAL, (Rejection("no_signal", ""), None))
+            self._note(watched, strategy, Stage.SIGNAL, (Rejection(NO_SIGNAL, ""), None))
             return []
         wanted = []
         for signal, plugin in signals:

@@ -19,7 +19,7 @@ from framework.model.events import (
 from framework.model.market import Settlement
 from framework.model.orders import Fill, Purpose
 from framework.model.portfolio import Portfolio
-from framework.model.records import Record, Stage, Verdict
+from framework.model.records import NO_SIGNAL, STAY, Record, Stage, Verdict
 from framework.model.units import E2, E6, Ticker, money_of, quantity_of
 
 
@@ -129,7 +129,7 @@ class Tally:
             self._counts[verdict.stage] += 1
             if verdict.stage is Stage.FILTER:
                 self._admitted.add(verdict.ticker)
-        else:
+        elif verdict.code not in {NO_SIGNAL, STAY}:
             self._rejections[f"{verdict.stage}.{verdict.code}"] += 1
 
     def _report(self, event: AccountReported) -> None:

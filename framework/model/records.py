@@ -1,6 +1,7 @@
 """What the engine made of one event: the unit of audit, replay and display."""
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -19,10 +20,16 @@ class Stage(StrEnum):
     EXIT = "exit"
 
 
+NO_SIGNAL: Final = "no_signal"
+"""The strategy was asked and wants nothing."""
+STAY: Final = "stay"
+"""No exit is wanted."""
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What a strategy's line decided on a market at one stage; recorded when it changes.
 
-    A `code` of None is a pass.
+    A `code` of None is a pass; `NO_SIGNAL` and `STAY` are no refusals, only no opinion.
     """
 
     strategy: str
