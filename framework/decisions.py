@@ -189,8 +189,10 @@ class Decisions:
         if not signals:
             self._note(watched, strategy, Stage.SIGNAL, (Rejection(NO_SIGNAL, ""), None))
             return []
-        wanted = []
+        wanted: list[Wanted] = []
         for signal, plugin in signals:
+            if any(wish.side is signal.side for wish in wanted):
+                continue  # one entry a side: the first signal is the one that is sized
             self._note(watched, strategy, Stage.SIGNAL, None, plugin=plugin, why=signal.reason)
             self._signals[strategy, watched.market.ticker, signal.side] = signal
             wanted.append(

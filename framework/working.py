@@ -187,13 +187,15 @@ def _may_cancel(live: LiveOrder, now_us: Micros, patience: Patience) -> bool:
     return live.cancel_us is None or now_us - live.cancel_us >= patience.cancel_us
 
 
-def _fits(live: LiveOrder, wanted: Wanted, now_us: Micros, patience: Patience) -> str | None:
+def _fits(
+    live: LiveOrder, wanted: Wanted, room_e2: E2 | None, now_us: Micros, patience: Patience
+) -> str | None:
     """Return why a working order must make way for what is wanted, or None to leave it."""
     order = live.order
     if order.purpose is Purpose.EXIT:
         if (wanted.urgency or 0) > (order.urgency or 0):
             return "more urgent exit"
-        if wanted.quantity_e2 is not None and live.remaining_e2 > wanted.quantity_e2:
+        if room_e2 is not None and live.remaining_e2 > room_e2:
             return "exit larger than the position"
     grown = wanted.purpose is Purpose.EXIT and live.remaining_e2 != wanted.quantity_e2
     if (order.limit_e4 != wanted.limit_e4 or grown) and (
@@ -217,17 +219,26 @@ def compare(
 
     An order is never replaced: it is cancelled, and its successor is sent once it has ended.
     A wanted order that would trade with a working one of ours waits for its end.
+    Each leg has one wish, the first: a second one would be sent anew at every look, because the
+    first claims whatever works there.
     """
     submit: list[Wanted] = []
     cancel: list[tuple[LiveOrder, str]] = []
     unclaimed = list(working)
+    legs: set[tuple[str, Side] | None] = set()
     for wish in wanted:
-        claimed = _claim(unclaimed, wish)
+        leg = None if wish.purpose is Purpose.EXIT else (wish.strategy, wish.side)
+        if leg in legs:
+            continue
+        legs.add(leg)
+        claimed, room = _claim(unclaimed, wish), wish.quantity_e2
         for live in claimed:
             unclaimed.remove(live)
-            why = _fits(live, wish, now_us, patience)
+            why = _fits(live, wish, room, now_us, patience)
             if why and _may_cancel(live, now_us, patience):
                 cancel.append((live, why))
+            if room is not None:
+                room -= live.remaining_e2
         blocked = claimed or any(crosses(live.order, wish) for live in working)
         if not blocked:
             submit.append(wish)

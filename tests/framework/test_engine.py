@@ -289,6 +289,31 @@ def test_sends_one_order_for_one_idea(play):
     play.event(bids(no="0.06"), bids(no="0.07")).expect()
 
 
+def test_two_signals_for_one_side_are_one_order_at_the_first_ones_terms():
+    play = following(Buyer(), Sizer(), SecondBuyer(), ByLimit()).event(bids()).expect(SubmitOrder)
+
+    play.event(accepted(play), bids(no="0.06"), tick(NOW_US + SECOND)).expect()
+
+    assert play.order.limit == Decimal("0.91")
+    assert play.order.quantity == 9
+
+
+class SecondBuyer(Plugin):
+    """Wishes to buy too, lower; as a shared plugin it is asked before the strategy."""
+
+    @hookimpl
+    def signal_entry(self):
+        return EntrySignal(Side.YES, limit=Decimal("0.91"), reason="me too")
+
+
+class ByLimit(Plugin):
+    """Sizes by the signal in hand."""
+
+    @hookimpl
+    def size_entry(self, signal):
+        return Decimal(9) if signal.limit == Decimal("0.91") else Decimal(1)
+
+
 def test_refuses_an_entry_without_any_size():
     play = following(Buyer()).event(bids()).expect()
 

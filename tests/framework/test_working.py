@@ -180,3 +180,29 @@ def test_an_order_is_found_by_either_id_after_its_end():
     assert orders.find(live.order.client_order_id) is live
     assert orders.find(None, live.order_id) is live
     assert orders.find("somebody else's", "unknown") is None
+
+
+def test_two_wishes_for_one_leg_never_send_a_second_order():
+    first, second = entry_wish("0.90"), entry_wish("0.88")
+
+    fresh = compare([first, second], [], NOW_US, PATIENCE)
+    later = compare([first, second], [working("0.90")], NOW_US, PATIENCE)
+
+    assert fresh.submit == (first,)
+    assert not later.submit
+
+
+def test_exits_that_are_kept_are_never_sent_again():
+    lives = [working_exit(quantity=4), working_exit(quantity=4, client_order_id="run-2")]
+    kept = [exit_wish(quantity_e2=live.remaining_e2) for live in lives]
+
+    assert not compare(kept, lives, NOW_US, PATIENCE).submit
+
+
+def test_exits_that_together_exceed_the_position_are_cut_down_to_it():
+    first = working_exit(quantity=10)
+    second = working_exit(quantity=10, client_order_id="run-2")
+
+    plan = compare([exit_wish(quantity_e2=10_00)], [first, second], NOW_US, PATIENCE)
+
+    assert plan.cancel == ((second, "exit larger than the position"),)
