@@ -205,7 +205,7 @@ def _fits(
     return None
 
 
-def crosses(order: Order, wanted: Wanted) -> bool:
+def crosses(order: Order | Wanted, wanted: Wanted) -> bool:
     """Return whether two orders of ours would trade with each other."""
     if order.side is wanted.side:
         return False
@@ -239,7 +239,8 @@ def compare(
                 cancel.append((live, why))
             if room is not None:
                 room -= live.remaining_e2
-        blocked = claimed or any(crosses(live.order, wish) for live in working)
+        beside = [live.order for live in working if live.state not in TERMINAL] + submit
+        blocked = claimed or any(crosses(order, wish) for order in beside)
         if not blocked:
             submit.append(wish)
     cancel.extend(

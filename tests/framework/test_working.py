@@ -206,3 +206,18 @@ def test_exits_that_together_exceed_the_position_are_cut_down_to_it():
     plan = compare([exit_wish(quantity_e2=10_00)], [first, second], NOW_US, PATIENCE)
 
     assert plan.cancel == ((second, "exit larger than the position"),)
+
+
+def test_wishes_that_would_trade_with_each_other_are_not_sent_together():
+    yes, no = entry_wish("0.60"), entry_wish("0.45", side=Side.NO)
+
+    assert compare([yes, no], [], NOW_US, PATIENCE).submit == (yes,)
+
+
+def test_an_exit_does_not_wait_for_an_order_that_has_ended_but_whose_fill_is_late():
+    bought = working("0.90", state=OrderState.FILLED)
+    bought.reported_e2 = 10_00
+    bought.booked_e2 = 4_00
+    stop = exit_wish(1_500, quantity_e2=4_00, urgency=Urgency.STOP)
+
+    assert compare([stop], [bought], NOW_US, PATIENCE).submit == (stop,)
