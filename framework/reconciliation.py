@@ -66,7 +66,7 @@ def report_account(state: State, event: AccountReported) -> None:
     _report_positions(state, account)
     if event.recovery:
         state.worst.restart_day(event.at_us, state.realized_earlier_today_e6)
-        state.ready = True
+        state.ready = not account.missing
 
 
 def _report_order(state: State, row: RemoteOrder) -> LiveOrder | None:

@@ -159,6 +159,9 @@ class Runtime:
         self.line.process([recovered.read])
         self._opened = recovered.opened
         account = await self._exchange.account(recovered.since_us)
+        if account.missing:
+            what = ", ".join(account.missing)
+            raise ExchangeError(f"the account can't be read whole ({what}); start again later")
         self._take_account(account, recovery=True)
         await self._list_markets()
 

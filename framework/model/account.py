@@ -100,6 +100,11 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     settlements: Settlements
     balances: Balances
 
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The lists that could not be read whole."""
+        return tuple(name for name in self.__struct_fields__ if not getattr(self, name).complete)
+
 
 class OwnedFill(msgspec.Struct, frozen=True, kw_only=True):
     """A fill with the strategy whose order it was; None for one this program never sent."""

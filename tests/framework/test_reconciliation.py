@@ -50,6 +50,14 @@ def remote(status: RemoteStatus, *, filled: int = 0, client_order_id: str = "run
     )
 
 
+def test_decisions_wait_for_a_recovery_report_that_is_whole():
+    state = State()
+
+    take_in(state, account_report(at_us=NOW_US, recovery=True, complete=False))
+
+    assert not state.ready
+
+
 def test_decisions_wait_for_the_recovery_report():
     state = State()
     take_in(state, account_report(at_us=NOW_US))
