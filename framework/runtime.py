@@ -18,7 +18,7 @@ from framework.compiled import Implementation
 from framework.control import serve_control
 from framework.decisions import EngineSettings
 from framework.engine import Engine
-from framework.errors import ConfigError, ExchangeError, PluginError
+from framework.errors import AuthError, ConfigError, ExchangeError, PluginError
 from framework.exchange import Exchange, MarketQuery
 from framework.faults import Naming
 from framework.journal import FILE_NAME, JournalWriter
@@ -208,13 +208,15 @@ class Runtime:
             await self.run.clock.sleep(every if self._open else every * _IDLE_SCANS)
             try:
                 await self._list_markets()
+            except AuthError:
+                raise
             except ExchangeError as error:
                 self._trouble("can't list markets", error)
 
     async def _list_markets(self) -> None:
         """Report new and changed markets; those we are in are read even when they closed."""
         seen: set[Ticker] = set()
-        batch: list[AnyEvent] = []
+        batch: list[MarketListed | MarketChanged] = []
         async for market in self._exchange.markets(MarketQuery()):
             seen.add(market.ticker)
             batch += self._listing(market)
@@ -227,12 +229,12 @@ class Runtime:
             async for market in self._exchange.markets(query):
                 batch += self._listing(market)
         self.line.process(batch)
+        # Only now: what a list that broke off had told must be told again by the next one.
+        self._listed.update({event.market.ticker: event.market for event in batch})
 
-    def _listing(self, market: Market) -> list[AnyEvent]:
-        before = self._listed.get(market.ticker)
-        if before == market:
+    def _listing(self, market: Market) -> list[MarketListed | MarketChanged]:
+        if self._listed.get(market.ticker) == market:
             return []
-        self._listed[market.ticker] = market
         now = self.run.clock.now_us()
         if market.ticker in self.engine.state.markets:
             return [MarketChanged(at_us=now, market=market)]
@@ -250,6 +252,8 @@ class Runtime:
             skipped = 0
             try:
                 account = await self._exchange.account(self._since_us())
+            except AuthError:
+                raise
             except ExchangeError as error:
                 self._trouble("can't read the account", error)
                 continue

@@ -7,6 +7,7 @@ from framework.errors import AuthError, ExchangeError
 from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import open_ledger
 from framework.model.account import Account
+from framework.model.market import MarketStatus
 from framework.pipeline import Pipeline
 from framework.run import Mode, RunOptions
 from framework.running import CurrentRun
@@ -36,12 +37,9 @@ class HalfRead(ScriptedExchange):
 
 @pytest.fixture
 def play(tmp_path):
-    """Run a scripted exchange for so many virtual seconds; return the runtime and its result."""
+    """Run a scripted exchange until its script is over; return the runtime and its result."""
 
-    def play(exchange, seconds):
-        async def script(run):
-            await run.clock.sleep(seconds)
-
+    def play(exchange, script):
         async def main(clock):
             venue = PluginSet({}, {"venue": ScriptedVenue(exchange=exchange, script=script)})
             run = CurrentRun(
@@ -66,6 +64,28 @@ def play(tmp_path):
     return play
 
 
+def waits(seconds):
+    async def script(run):
+        await run.clock.sleep(seconds)
+
+    return script
+
+
+def breaking_off(exchange, then):
+    """List B, break off the list that tells of it, and then do `then` before the next one."""
+
+    async def script(run):
+        await run.clock.sleep(MINUTE / 2)
+        exchange.list_market(market("B"))
+        exchange.list_market(market("C"))
+        exchange.fail("markets", ExchangeError("page 2: 503"), after=2)
+        await run.clock.sleep(MINUTE)
+        then()
+        await run.clock.sleep(2 * MINUTE)
+
+    return script
+
+
 def only_error(failed):
     error = failed.value
     while isinstance(error, BaseExceptionGroup):
@@ -75,6 +95,52 @@ def only_error(failed):
 
 def test_a_run_does_not_start_on_an_account_it_could_not_read_whole(play):
     with pytest.raises((ExchangeError, BaseExceptionGroup)) as failed:
-        play(HalfRead(market()), MINUTE)
+        play(HalfRead(market()), waits(MINUTE))
 
     assert "positions" in str(only_error(failed))
+
+
+def test_a_market_read_before_a_list_broke_off_is_not_forgotten(play):
+    exchange = ScriptedExchange(market("A"))
+
+    runtime, result = play(exchange, breaking_off(exchange, lambda: None))
+
+    assert [trouble for trouble in result.troubles if "503" in trouble]
+    assert set(runtime.engine.state.markets) == {"A", "B", "C"}
+
+
+def test_a_market_that_closed_after_a_list_broke_off_does_not_end_the_run(play):
+    exchange = ScriptedExchange(market("A"))
+    closed = market("B", status=MarketStatus.CLOSED)
+
+    _, result = play(exchange, breaking_off(exchange, lambda: exchange.list_market(closed)))
+
+    assert result.reason == "the script is over"
+
+
+@pytest.mark.parametrize("call", ["markets", "account"])
+def test_a_key_refused_in_the_middle_ends_the_run(play, call):
+    exchange = ScriptedExchange(market())
+
+    async def script(run):
+        await run.clock.sleep(MINUTE / 2)
+        exchange.fail(call, AuthError("the key was revoked"))
+        await run.clock.sleep(20 * MINUTE)
+
+    with pytest.raises((AuthError, BaseExceptionGroup)) as failed:
+        play(exchange, script)
+
+    assert isinstance(only_error(failed), AuthError)
+
+
+def test_troubles_of_a_long_run_do_not_pile_up(play):
+    exchange = ScriptedExchange(market())
+
+    async def script(run):
+        await run.clock.sleep(MINUTE / 2)
+        exchange.fail("account", ExchangeError("503"), times=2_000)
+        await run.clock.sleep(2_000 * 10 * MINUTE)
+
+    _, result = play(exchange, script)
+
+    assert 0 < len(result.troubles) <= 200
