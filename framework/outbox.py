@@ -3,7 +3,9 @@
 Every order has been committed by the ledger when it gets here, and is sent exactly once.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from anyio.abc import TaskGroup
 
@@ -34,6 +36,9 @@ from framework.run import Clock
 
 Deliver = Callable[[Sequence[AnyEvent]], None]
 
+TROUBLES_KEPT: Final = 100
+"""An exchange can be away for days: only the newest reasons are kept."""
+
 
 class Outbox:
     """One task per request, so that a slow answer never holds up a cancel."""
@@ -48,7 +53,7 @@ class Outbox:
         self._deliver = deliver
         self.waiting = 0
         """Requests that have not been answered yet."""
-        self.troubles: list[str] = []
+        self.troubles: deque[str] = deque(maxlen=TROUBLES_KEPT)
         """Why requests that carry no order failed, newest last."""
 
     def send(self, commands: Sequence[AnyCommand]) -> None:

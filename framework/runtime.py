@@ -5,6 +5,7 @@ balances before anything is decided. There is no other start.
 """
 
 import signal
+from collections import deque
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
@@ -28,7 +29,6 @@ from framework.loader import LoadedPlugins
 from framework.model.account import Account
 from framework.model.events import (
     AccountReported,
-    AnyEvent,
     ClockTicked,
     MarketChanged,
     MarketListed,
@@ -39,7 +39,7 @@ from framework.model.events import (
 )
 from framework.model.market import Market
 from framework.model.units import Micros, Ticker
-from framework.outbox import Outbox
+from framework.outbox import TROUBLES_KEPT, Outbox
 from framework.pipeline import Pipeline
 from framework.running import CurrentRun
 from framework.settings import FrameworkSettings
@@ -95,7 +95,7 @@ class Runtime:
         self._open = 0
         """Markets open at the last scan."""
         self._interrupted = False
-        self.troubles: list[str] = []
+        self.troubles: deque[str] = deque(maxlen=TROUBLES_KEPT)
         self._opened = False
         self.line: Line
         self._ledger: Ledger

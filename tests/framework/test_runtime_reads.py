@@ -138,9 +138,9 @@ def test_troubles_of_a_long_run_do_not_pile_up(play):
 
     async def script(run):
         await run.clock.sleep(MINUTE / 2)
-        exchange.fail("account", ExchangeError("503"), times=2_000)
-        await run.clock.sleep(2_000 * 10 * MINUTE)
+        exchange.fail("account", ExchangeError("503"), times=150)
+        await run.clock.sleep(150 * 10 * MINUTE)
 
     _, result = play(exchange, script)
 
-    assert 0 < len(result.troubles) <= 200
+    assert 0 < len(result.troubles) <= 100
