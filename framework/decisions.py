@@ -117,7 +117,8 @@ class Decisions:
         if held is None:
             return []
         resting = [live for live in working if not live.is_entry]
-        if snapshot is None or not watched.market.is_open(self._state.now_us):
+        stays = self._state.stopping is not None or not watched.market.is_open(self._state.now_us)
+        if snapshot is None or stays:
             return [_kept(live) for live in resting if live.remaining_e2 <= held.quantity_e2]
         found = self._pipeline.signal_exit(held.strategy, held, snapshot)
         owner = held.strategy or _SHARED
@@ -128,7 +129,7 @@ class Decisions:
         self._note(watched, owner, Stage.EXIT, None, plugin=plugin, why=signal.reason)
         waited = watched.left_us
         too_soon = waited is not None and self._state.now_us - waited < self._retry_us()
-        if too_soon and not resting and self._state.stopping is None:
+        if too_soon and not resting:
             return []  # the last exit has ended; the next tick sends the next one
         return [self._exit(held, signal, owner)]
 

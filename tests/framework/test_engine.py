@@ -245,6 +245,22 @@ def test_stops_following_a_market_that_is_refused_later():
     play.event(tick(NOW_US + 10 * SECOND)).expect(Unsubscribe)
 
 
+def test_a_market_followed_again_waits_for_a_new_book():
+    play = Playbook(Buyer(), Sizer(), OnlyActive()).event(listed()).expect(Subscribe)
+    paused = market(status=MarketStatus.INACTIVE)
+    play.event(MarketChanged(at_us=NOW_US, market=paused)).expect(Unsubscribe)
+    play.event(bids()).expect()  # it was on its way when we left
+
+    play.event(MarketChanged(at_us=NOW_US, market=market())).expect(Subscribe)
+    play.event(bids()).expect(SubmitOrder)
+
+
+class OnlyActive(Plugin):
+    @hookimpl
+    def filter_market(self, market):
+        return None if market.status is MarketStatus.ACTIVE else Rejection("status", "")
+
+
 def test_keeps_following_a_market_with_a_position_whatever_its_filters_say():
     play = holding(Buyer(), Sizer(), Choosy(least=Decimal(20_000)))
 
@@ -348,6 +364,15 @@ def test_a_price_off_the_markets_grid_is_refused():
     play = following(Buyer(limit=Decimal("0.9301")), Sizer()).event(bids()).expect()
 
     assert play.codes() == ["signal.off_grid"]
+
+
+def test_a_part_of_a_contract_is_no_order_where_the_exchange_knows_no_fractions():
+    whole = msgspec.structs.replace(EVERYTHING, fractional_quantities=False)
+    play = following(Buyer(), Sizer(contracts=Decimal("0.75")), capabilities=whole)
+
+    play.event(bids()).expect()
+
+    assert play.codes() == ["size.zero_size"]
 
 
 def test_whole_contracts_where_the_exchange_knows_no_fractions():
@@ -675,6 +700,14 @@ def test_a_stopping_run_cancels_its_entries_and_sends_nothing_new(play):
     play.event(cancelled(play, 0), bids(no="0.06")).expect()
 
 
+def test_a_stopping_run_leaves_its_exits_where_they_are_and_sends_no_new_one():
+    play = holding(Buyer(), Sizer(), Stop(), Target()).expect(SubmitOrder)
+    play.event(accepted(play), RunStopping(at_us=NOW_US, reason="over")).expect()
+
+    play.event(bids(yes="0.75", no="0.20"), tick(NOW_US + 2 * SECOND)).expect()
+    play.event(cancelled(play, 0), tick(NOW_US + 4 * SECOND)).expect()
+
+
 def test_a_lost_stream_silences_entries_until_the_book_is_fresh(play):
     play.event(bids(yes="0.80"), StreamLost(at_us=NOW_US, reason="closed")).expect()
 
@@ -691,6 +724,20 @@ def test_a_settlement_pays_and_ends_the_position():
     assert play.engine.state.portfolio.position(TICKER) is None
     assert play.engine.state.portfolio.realized_e6 == 700_000
     assert play.engine.state.portfolio.cash_e6 == 1_000_700_000
+
+
+def test_a_fill_told_by_the_exchanges_id_alone_is_its_orders_once_the_id_is_known(play):
+    play.event(bids()).expect(SubmitOrder)
+    nameless = msgspec.structs.replace(filled(play).fill, client_order_id=None)
+
+    play.event(OrderFilled(at_us=NOW_US, fill=nameless), accepted(play, filled=1000, remaining=0))
+
+    live = play.engine.state.orders.find("run-1")
+    held = play.engine.state.portfolio.position(TICKER)
+    assert not live.is_live
+    assert live.state is OrderState.FILLED
+    assert held is not None
+    assert held.strategy == "under_test"
 
 
 def test_a_report_brings_the_fill_that_the_stream_lost(play):
