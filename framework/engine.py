@@ -121,6 +121,7 @@ class Engine:
         wanted = self._decisions.admit(watched) or self.state.is_engaged(ticker)
         if wanted and not watched.subscribed:
             watched.subscribed = True
+            watched.forget_feed("no snapshot yet")  # one may have come after we left last time
             self._commands.append(Subscribe(tickers=(ticker,)))
         elif not wanted and watched.subscribed:
             watched.subscribed = False
