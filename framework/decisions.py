@@ -217,13 +217,14 @@ class Decisions:
         if isinstance(size, Rejection):
             self._note(watched, wish.strategy, Stage.SIZE, (size, None))
             return None
-        quantity_e2, plugin = size
+        asked_e2, plugin = size
+        quantity_e2 = self._on_quantity_grid(asked_e2)
         if quantity_e2 <= 0:
-            refusal = Rejection("zero_size", f"{plugin} sized {quantity_of(quantity_e2)}")
+            refusal = Rejection("zero_size", f"{plugin} sized {quantity_of(asked_e2)}")
             self._note(watched, wish.strategy, Stage.SIZE, (refusal, plugin))
             return None
         self._note(watched, wish.strategy, Stage.SIZE, None, plugin=plugin)
-        sized = msgspec.structs.replace(order, quantity_e2=self._on_quantity_grid(quantity_e2))
+        sized = msgspec.structs.replace(order, quantity_e2=quantity_e2)
         objections = self._pipeline.check_risk(wish.strategy, sized, snapshot, portfolio)
         self._note_risk(watched, wish.strategy, objections)
         return None if objections else sized
