@@ -57,11 +57,24 @@ class Fence:
         return error is not None and not isinstance(error, KeyboardInterrupt)
 
 
+def causes(error: BaseException) -> list[BaseException]:
+    """Return what task groups wrapped, the nearest to the surface first; or the error itself."""
+    flat: list[BaseException] = []
+    waiting = [error]
+    while waiting:
+        first = waiting.pop(0)
+        if isinstance(first, BaseExceptionGroup):
+            waiting.extend(first.exceptions)
+        else:
+            flat.append(first)
+    return flat
+
+
 class Naming:
     """A `with` block around a plugin's code outside the line: what it raises names the plugin.
 
     Our own errors pass as they are, because they say already who can fix them; so do Ctrl-C and
-    cancellation.
+    cancellation. A plugin with tasks of its own raises a group: it counts as what it holds.
 
     Raises:
         PluginError: the plugin's code raised anything else.
@@ -80,5 +93,10 @@ class Naming:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, Exception) and not isinstance(error, FrameworkError):
-            raise PluginError(self._plugin, self._hook, described(error)) from error
+        if not isinstance(error, Exception) or isinstance(error, FrameworkError):
+            return
+        held = causes(error)
+        for one in held:
+            if isinstance(one, FrameworkError):
+                raise one from error
+        raise PluginError(self._plugin, self._hook, described(held[0])) from error

@@ -11,6 +11,7 @@ import msgspec
 from framework.clock import run_real, run_virtual, stopwatch, wall_clock_us
 from framework.control import read_halt_file
 from framework.errors import ConfigError, FrameworkError, InvariantError, LedgerError
+from framework.faults import causes
 from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, open_ledger
 from framework.loader import LoadedPlugins, live_problems
@@ -178,14 +179,7 @@ def _unwrapped(start: Callable[[], RunResult]) -> RunResult:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    flat: list[BaseException] = []
-    waiting: list[BaseException] = [group]
-    while waiting:
-        error = waiting.pop(0)
-        if isinstance(error, BaseExceptionGroup):
-            waiting.extend(error.exceptions)
-        else:
-            flat.append(error)
+    flat = causes(group)
     known = [error for error in flat if isinstance(error, FrameworkError)]
     if known:
         return known[0]

@@ -1,6 +1,7 @@
 import pytest
 
-from framework.faults import Fence, described
+from framework.errors import AuthError, PluginError
+from framework.faults import Fence, Naming, causes, described
 
 
 def caught(action):
@@ -40,3 +41,38 @@ def test_a_fence_lets_an_interruption_through():
 
     with pytest.raises(KeyboardInterrupt):
         caught(action)
+
+
+def test_a_group_holds_what_its_groups_hold():
+    first, second = ValueError(1), ValueError(2)
+
+    assert causes(ExceptionGroup("", [ExceptionGroup("", [second]), first])) == [first, second]
+    assert causes(first) == [first]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("odd"), ExceptionGroup("tasks", [ValueError("odd")])],
+    ids=["alone", "in a group"],
+)
+def test_what_a_plugin_raises_names_it(error):
+    named = pytest.raises(PluginError, match=r"plugin mine.open_feed: ValueError: odd")
+    with named, Naming("mine", "open_feed"):
+        raise error
+
+
+@pytest.mark.parametrize("error", [AuthError("bad key"), KeyboardInterrupt()])
+def test_what_says_already_who_can_fix_it_passes_as_it_is(error):
+    with pytest.raises(type(error)) as raised, Naming("mine", "open_feed"):
+        raise error
+
+    assert raised.value is error
+
+
+def test_an_error_of_ours_comes_out_of_its_group():
+    ours = AuthError("bad key")
+
+    with pytest.raises(AuthError) as raised, Naming("mine", "open_feed"):
+        raise ExceptionGroup("tasks", [ValueError("odd"), ours])
+
+    assert raised.value is ours
