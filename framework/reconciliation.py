@@ -74,7 +74,7 @@ def _report_order(state: State, row: RemoteOrder) -> LiveOrder | None:
     live = state.orders.find(row.client_order_id, row.order_id)
     if live is None:
         return None
-    state.orders.learn_order_id(live, row.order_id)
+    state.learn(live, row.order_id)
     state.orders.report(live, row.filled_e2)
     fact = _FACTS.get(row.status)
     if fact is not None and live.state is not _REACHED[fact]:

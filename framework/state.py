@@ -27,7 +27,7 @@ from framework.model.events import (
 from framework.model.market import Market, Settlement
 from framework.model.orders import Fill, OrderFact, OrderState
 from framework.model.portfolio import Portfolio
-from framework.model.units import E4, E6, Micros, Side, Ticker
+from framework.model.units import E2, E4, E6, Micros, Side, Ticker
 from framework.risk import WorstCase
 from framework.watched import Watched
 from framework.working import LiveOrder, WorkingOrders
@@ -58,6 +58,8 @@ class State:
         """Markets whose filters must be asked again."""
         self.questions: dict[str, None] = {}
         """Orders the exchange must be asked about."""
+        self._unclaimed: dict[str, E2] = {}
+        """Contracts filled, by the exchange's id of an order that may turn out to be ours."""
 
     # --------------------------------------------------------------------------- lookups
 
@@ -149,7 +151,7 @@ class State:
         live = self.orders.find(event.client_order_id, event.order_id)
         if live is None:
             return
-        self.orders.learn_order_id(live, event.order_id)
+        self.learn(live, event.order_id)
         self.orders.report(live, event.filled_e2)
         if event.remaining_e2 == 0:
             whole = event.filled_e2 >= live.order.quantity_e2
@@ -174,16 +176,32 @@ class State:
         if self.portfolio.apply(fill, strategy) is None:
             return
         self.worst.move_cash(fill.shard, self.portfolio.cash_e6 - before)
-        if live is not None:
-            self.orders.learn_order_id(live, fill.order_id)
+        if live is None:
+            self._set_aside(fill)
+        else:
+            self.learn(live, fill.order_id)
             self.orders.book(live, fill.quantity_e2)
         self.touched[fill.ticker] = None
+
+    def _set_aside(self, fill: Fill) -> None:
+        """Remember a fill that may be of an order whose exchange id we do not know yet."""
+        if any(live.order_id is None for live in self.orders.in_market(fill.ticker)):
+            known_e2 = self._unclaimed.get(fill.order_id, 0)
+            self._unclaimed[fill.order_id] = known_e2 + fill.quantity_e2
+
+    def learn(self, live: LiveOrder, order_id: str | None) -> None:
+        """Remember the exchange's id of an order, and give it the fills that came before."""
+        self.orders.learn_order_id(live, order_id)
+        filled_e2 = self._unclaimed.pop(order_id, 0) if order_id else 0
+        if filled_e2:
+            self.orders.book(live, filled_e2)
+            self.portfolio.adopt(live.order.ticker, live.order.strategy)
 
     def cancelled(self, event: OrderCancelled) -> None:
         """An order left the book."""
         live = self.orders.find(event.client_order_id, event.order_id)
         if live is not None:
-            self.orders.learn_order_id(live, event.order_id)
+            self.learn(live, event.order_id)
             self.orders.report(live, event.filled_e2)
             self.take(live, OrderFact.CANCELLED)
 

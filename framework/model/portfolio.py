@@ -82,7 +82,7 @@ def _later(known_us: Micros | None, at_us: Micros) -> Micros:
 
 
 class Portfolio:
-    """Cash, positions and P&L; `apply` and `settle` are its only doors."""
+    """Cash, positions and P&L; `apply` and `settle` are its only doors for money."""
 
     def __init__(self, cash_e6: E6 = 0) -> None:
         self.cash_e6 = cash_e6
@@ -181,6 +181,12 @@ class Portfolio:
             seen, last_exit_us=_later(seen.last_exit_us, at_us)
         )
         return price_e4 * closed_e2 - cost
+
+    def adopt(self, ticker: Ticker, strategy: str) -> None:
+        """Name the owner of a position nobody owned, once it is known whose order opened it."""
+        held = self._positions.get(ticker)
+        if held is not None and held.strategy is None:
+            self._positions[ticker] = msgspec.structs.replace(held, strategy=strategy)
 
     def settle(self, settlement: Settlement) -> E6 | None:
         """Book a finalized market's payment: once for each contract, and its fee once.
