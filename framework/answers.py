@@ -1,4 +1,4 @@
-"""Reads a decision hook's answer, and refuses one that breaks the contract.
+"""Reads what a hook answers or a feed tells, and refuses what breaks the contract.
 
 Plugins are strangers: a True is not a veto, a NaN is not a quantity, and a coroutine is nobody's
 opinion. Every function raises TypeError or ValueError with what the author has to change.
@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from framework.model.observation import Observation
 from framework.model.signals import EntrySignal, ExitSignal, Rejection
 from framework.model.units import E2, to_e2
 
@@ -64,6 +65,16 @@ def size_of(answer: Any) -> E2:
     if not number.is_finite() or number.adjusted() > _MOST_DIGITS or number < 0:
         raise ValueError(f"returned {str(number)[:40]}, which is no quantity")
     return to_e2(number)
+
+
+def observation_of(told: Any) -> Observation:
+    """Return one value of a feed."""
+    if not isinstance(told, Observation):
+        raise TypeError(f"must yield Observation, not {type(told).__name__}")
+    _check("source", told.source, str)
+    _check("key", told.key, str)
+    _check_number("value", told.value)
+    return told
 
 
 def _not_a(wanted: str, answer: object) -> TypeError:

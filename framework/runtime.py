@@ -6,7 +6,7 @@ balances before anything is decided. There is no other start.
 
 import signal
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -14,12 +14,13 @@ import anyio
 import msgspec
 import structlog
 
+from framework.answers import observation_of
 from framework.clock import stopwatch
 from framework.compiled import Implementation
 from framework.control import serve_control
 from framework.decisions import EngineSettings
 from framework.engine import Engine
-from framework.errors import AuthError, ConfigError, ExchangeError, PluginError
+from framework.errors import AuthError, ConfigError, ExchangeError, FrameworkError
 from framework.exchange import Exchange, MarketQuery
 from framework.faults import Naming
 from framework.journal import FILE_NAME, JournalWriter
@@ -48,6 +49,8 @@ from framework.watchdog import Watchdog
 
 _LAST_ANSWERS = 5.0
 """Seconds that a stopping run waits for its entries to be cancelled."""
+_OVER = object()
+"""What the end of a feed is read as."""
 _IDLE_AUDITS = 10
 """With nothing held and nothing working the account is read this much more rarely."""
 _IDLE_SCANS = 4
@@ -139,7 +142,7 @@ class Runtime:
                     tasks.start_soon(task)
                 tasks.start_soon(serve_control, self.run.folder / "control.sock", self._verbs())
                 for feed in self._plugins.hooks("open_feed", None):
-                    tasks.start_soon(self._follow, feed.plugin, feed.call)
+                    tasks.start_soon(self._follow, feed)
                 reason = await self.run.stopped()
                 await self._wind_down(reason)
                 tasks.cancel_scope.cancel()
@@ -263,14 +266,22 @@ class Runtime:
         """Return how far back an audit looks: an hour covers every lag seen so far."""
         return self.run.clock.now_us() - 3_600_000_000
 
-    async def _follow(self, plugin: str, open_feed: Any) -> None:
-        try:
-            with Naming(plugin, "open_feed"):
-                async for observation in open_feed(self.run):
-                    now = self.run.clock.now_us()
-                    self.line.process([ObservationArrived(at_us=now, observation=observation)])
-        except (PluginError, ExchangeError) as error:
-            self._trouble(f"feed of {plugin} is down", error)
+    async def _follow(self, feed: Implementation) -> None:
+        """Pass on what a feed tells; whatever is wrong with it marks it down."""
+        told: AsyncIterator[object] | None = None
+        while True:
+            try:
+                with Naming(feed.plugin, feed.hook):
+                    told = feed.call(self.run) if told is None else told
+                    value = await anext(told, _OVER)
+                    observation = None if value is _OVER else observation_of(value)
+            except FrameworkError as error:
+                self._trouble(f"feed of {feed.plugin} is down", error)
+                return
+            if observation is None:
+                return
+            now = self.run.clock.now_us()
+            self.line.process([ObservationArrived(at_us=now, observation=observation)])
 
     async def _signals(self) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:

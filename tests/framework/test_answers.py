@@ -3,7 +3,8 @@ from decimal import Decimal
 import pytest
 
 from framework import EntrySignal, ExitSignal, Rejection, Side, Urgency
-from framework.answers import entries_of, exit_of, rejection_of, size_of
+from framework.answers import entries_of, exit_of, observation_of, rejection_of, size_of
+from framework.model.observation import Observation
 
 ENTRY = EntrySignal(Side.YES, Decimal("0.93"), "why")
 EXIT = ExitSignal(Decimal("0.50"), "why", Urgency.STOP)
@@ -58,3 +59,25 @@ def test_a_list_is_copied_so_that_its_maker_cannot_change_it_later():
 def test_anything_else_is_refused(read, answer):
     with pytest.raises(TypeError):
         read(answer)
+
+
+def test_an_observation_is_a_named_exact_number():
+    seen = Observation(source="weather", key="high", value=Decimal(57), at_us=0)
+
+    assert observation_of(seen) is seen
+
+
+@pytest.mark.parametrize(
+    ("told", "what"),
+    [
+        ("57 degrees", "must yield Observation, not str"),
+        (Observation(source="a", key="b", value=0.5, at_us=0), "a value that is no exact number"),
+        (Observation(source="a", key="b", value=Decimal("nan"), at_us=0), "no exact number"),
+        (Observation(source="a", key=7, value=Decimal(1), at_us=0), "a key that is int, not str"),
+        (Observation(source=7, key="b", value=Decimal(1), at_us=0), "a source that is int"),
+    ],
+    ids=["text", "float", "nan", "key", "source"],
+)
+def test_anything_else_of_a_feed_is_refused(told, what):
+    with pytest.raises(TypeError, match=what):
+        observation_of(told)
