@@ -199,6 +199,7 @@ class Engine:
                 ticker=live.order.ticker,
                 shard=live.order.shard,
                 reason=why,
+                quantity_e2=live.order.quantity_e2,
             )
         )
 

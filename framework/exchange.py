@@ -48,6 +48,8 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
     """What it has traded so far; None when the reply does not say."""
     remaining_e2: E2 | None
     """What still rests; zero with a partial fill means the rest was cancelled."""
+    cancelled_e2: E2 | None = None
+    """What a cancel took out of the book, if told: all else of the order has traded."""
     at_us: Micros | None = None
 
 

@@ -31,7 +31,7 @@ from framework.model.events import (
     OrderUnknown,
 )
 from framework.model.orders import Order
-from framework.model.units import Micros, Ticker
+from framework.model.units import E2, Micros, Ticker
 from framework.run import Clock
 
 Deliver = Callable[[Sequence[AnyEvent]], None]
@@ -166,7 +166,7 @@ def cancelled(command: CancelOrder, outcome: Outcome, at_us: Micros) -> AnyEvent
                 at_us=at_us,
                 client_order_id=command.client_order_id,
                 order_id=command.order_id,
-                filled_e2=outcome.filled_e2,
+                filled_e2=_filled_e2(command, outcome),
                 reason=command.reason,
             )
         case Rejected():
@@ -183,6 +183,14 @@ def cancelled(command: CancelOrder, outcome: Outcome, at_us: Micros) -> AnyEvent
                 code="unknown",
                 message=outcome.reason,
             )
+
+
+def _filled_e2(command: CancelOrder, outcome: Accepted) -> E2 | None:
+    """Return what a cancelled order had traded: its fills may still be on their way to us."""
+    taken_out = outcome.cancelled_e2
+    if outcome.filled_e2 is not None or taken_out is None or command.quantity_e2 is None:
+        return outcome.filled_e2
+    return max(command.quantity_e2 - taken_out, 0)
 
 
 def told(query: QueryOrder, found: RemoteOrder | Absent | Unknown, at_us: Micros) -> AnyEvent:

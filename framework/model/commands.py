@@ -36,6 +36,8 @@ class CancelOrder(Command, frozen=True, kw_only=True, tag=True):
     ticker: Ticker
     shard: int
     reason: str
+    quantity_e2: E2 | None = None
+    """The whole order, so that what a cancel took out tells what had traded."""
 
 
 class QueryOrder(Command, frozen=True, kw_only=True, tag=True):

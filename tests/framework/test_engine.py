@@ -700,6 +700,16 @@ def test_a_stopping_run_cancels_its_entries_and_sends_nothing_new(play):
     play.event(cancelled(play, 0), bids(no="0.06")).expect()
 
 
+def test_a_stop_waits_for_the_fills_of_the_exit_it_cancelled():
+    play = holding(Buyer(), Sizer(), Stop(), Target()).expect(SubmitOrder)
+    play.event(accepted(play), bids(yes="0.75", no="0.20")).expect(CancelOrder)
+
+    play.event(cancelled(play, 6_00), tick(NOW_US + 2 * SECOND)).expect()
+    play.event(filled(play, 6), tick(NOW_US + 4 * SECOND)).expect(SubmitOrder)
+
+    assert play.order.quantity == 4
+
+
 def test_a_stopping_run_leaves_its_exits_where_they_are_and_sends_no_new_one():
     play = holding(Buyer(), Sizer(), Stop(), Target()).expect(SubmitOrder)
     play.event(accepted(play), RunStopping(at_us=NOW_US, reason="over")).expect()

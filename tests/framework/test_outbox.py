@@ -3,6 +3,7 @@
 from contextlib import asynccontextmanager
 
 import anyio
+import msgspec
 import pytest
 
 from framework.errors import AuthError, ExchangeError
@@ -108,6 +109,14 @@ async def test_answers_come_back_as_events():
 
     assert {type(event) for event in delivered} == {OrderAccepted, OrderCancelled, OrderUnknown}
     assert box.waiting == 0
+
+
+def test_what_a_cancel_took_out_tells_what_the_order_had_traded():
+    taken_out = Accepted(order_id="x", filled_e2=None, remaining_e2=0, cancelled_e2=4_00)
+    of_ten = msgspec.structs.replace(CANCEL, quantity_e2=10_00)
+
+    assert cancelled(of_ten, taken_out, NOW_US).filled_e2 == 6_00
+    assert cancelled(CANCEL, taken_out, NOW_US).filled_e2 is None
 
 
 async def test_a_failed_subscription_is_noted_and_trading_goes_on():

@@ -37,6 +37,7 @@ class _OrderReply(msgspec.Struct):
     order_id: str
     fill_count: object = None
     remaining_count: object = None
+    reduced_by: object = None
     ts_ms: object = None
 
 
@@ -103,7 +104,7 @@ class FixedPoint(FixedPointStream):
         )
 
     def cancelled(self, body: bytes) -> Outcome:
-        """Read the reply to a cancel; what the order filled in its life is not told."""
+        """Read the reply to a cancel: it tells what was taken out, not what had traded."""
         reply = self._reply(body)
         if reply is None:
             return Unknown(reason="the reply to the cancel holds no order id")
@@ -111,6 +112,7 @@ class FixedPoint(FixedPointStream):
             order_id=reply.order_id,
             filled_e2=None,
             remaining_e2=0,
+            cancelled_e2=self._count(reply.reduced_by),
             at_us=ms_us(reply.ts_ms) if isinstance(reply.ts_ms, int) else None,
         )
 

@@ -139,7 +139,9 @@ def test_a_cancel_names_its_market(trade, server):
 
     (outcome,) = trade(cancel(CANCEL))
 
-    assert outcome == Accepted(order_id="o-1", filled_e2=None, remaining_e2=0, at_us=5_000)
+    assert outcome == Accepted(
+        order_id="o-1", filled_e2=None, remaining_e2=0, cancelled_e2=1_00, at_us=5_000
+    )
     assert server.requests[-1].query == {"market_ticker": "A"}
 
 

@@ -150,7 +150,7 @@ def test_a_cancelled_order_rests_no_more(codec):
     body = {"order_id": "o-1", "reduced_by": "3.00", "ts_ms": 5}
 
     assert codec.cancelled(msgspec.json.encode(body)) == Accepted(
-        order_id="o-1", filled_e2=None, remaining_e2=0, at_us=5_000
+        order_id="o-1", filled_e2=None, remaining_e2=0, cancelled_e2=3_00, at_us=5_000
     )
 
 
