@@ -76,6 +76,9 @@ class Naming:
     Our own errors pass as they are, because they say already who can fix them; so do Ctrl-C and
     cancellation. A plugin with tasks of its own raises a group: it counts as what it holds.
 
+    Attributes:
+        paused: Set while code of ours runs inside the block.
+
     Raises:
         PluginError: the plugin's code raised anything else.
     """
@@ -83,9 +86,10 @@ class Naming:
     def __init__(self, plugin: str, hook: str) -> None:
         self._plugin = plugin
         self._hook = hook
+        self.paused = False
 
-    def __enter__(self) -> None:
-        """Begin."""
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
@@ -93,7 +97,7 @@ class Naming:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not isinstance(error, Exception) or isinstance(error, FrameworkError):
+        if self.paused or not isinstance(error, Exception) or isinstance(error, FrameworkError):
             return
         held = causes(error)
         for one in held:

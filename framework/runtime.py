@@ -7,7 +7,7 @@ balances before anything is decided. There is no other start.
 import signal
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import anyio
@@ -118,11 +118,9 @@ class Runtime:
         """
         async with AsyncExitStack() as opened:
             for service in self._plugins.hooks("open_service", None):
-                with Naming(service.plugin, service.hook):
-                    await opened.enter_async_context(service.call(self.run))
-            opener = self._opener()
-            with Naming(opener.plugin, opener.hook):
-                self._exchange = await opened.enter_async_context(opener.call(self.run))
+                await opened.enter_async_context(_held_open(service, self.run))
+            opener = _held_open(self._opener(), self.run)
+            self._exchange = await opened.enter_async_context(opener)
             ledger = books(self._exchange.account_id)
             recovered = ledger.recover(self.run.clock.now_us())
             self.engine = Engine(
@@ -353,6 +351,16 @@ class Runtime:
             journal=str(self.run.folder / FILE_NAME),
             troubles=(*self.troubles, *self._outbox.troubles),
         )
+
+
+@asynccontextmanager
+async def _held_open(opener: Implementation, run: CurrentRun) -> AsyncIterator[Any]:
+    """Hold open what a plugin opens; what opening or closing it raises names the plugin."""
+    with Naming(opener.plugin, opener.hook) as naming:
+        async with opener.call(run) as opened:
+            naming.paused = True
+            yield opened
+            naming.paused = False
 
 
 def engine_settings(settings: FrameworkSettings) -> EngineSettings:

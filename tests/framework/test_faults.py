@@ -76,3 +76,11 @@ def test_an_error_of_ours_comes_out_of_its_group():
         raise ExceptionGroup("tasks", [ValueError("odd"), ours])
 
     assert raised.value is ours
+
+
+def test_what_our_own_code_raises_inside_names_nobody():
+    naming = Naming("mine", "open_feed")
+    naming.paused = True
+
+    with pytest.raises(ValueError, match="ours"), naming:
+        raise ValueError("ours")
