@@ -83,11 +83,16 @@ def _report_order(state: State, row: RemoteOrder) -> LiveOrder | None:
 
 
 def _is_settled_down(state: State, as_of_us: Micros) -> bool:
-    """Return whether no order was under way that could explain a difference."""
+    """Return whether no order or fill was under way that could explain a difference."""
     quiet = state.worst.orders_since(as_of_us - 2 * GRACE_US) == 0
-    return quiet and all(
-        live.state is OrderState.OPEN and live.reported_e2 == live.booked_e2
-        for live in state.orders.live()
+    shown = state.moved_us < as_of_us - GRACE_US
+    return (
+        quiet
+        and shown
+        and all(
+            live.state is OrderState.OPEN and live.reported_e2 == live.booked_e2
+            for live in state.orders.live()
+        )
     )
 
 

@@ -58,6 +58,8 @@ class State:
         """Markets whose filters must be asked again."""
         self.questions: dict[str, None] = {}
         """Orders the exchange must be asked about."""
+        self.moved_us: Micros = 0
+        """When a fill or a settlement last moved money, by the exchange's clock."""
         self._unclaimed: dict[str, E2] = {}
         """Contracts filled, by the exchange's id of an order that may turn out to be ours."""
 
@@ -96,6 +98,7 @@ class State:
         """Book a finalized market's payment."""
         before = self.portfolio.cash_e6
         if self.portfolio.settle(settlement) is not None:
+            self.moved_us = max(self.moved_us, settlement.at_us)
             market = self.market(settlement.ticker)
             self.worst.move_cash(market.shard if market else 0, self.portfolio.cash_e6 - before)
 
@@ -175,6 +178,7 @@ class State:
         strategy = live.order.strategy if live else None
         if self.portfolio.apply(fill, strategy) is None:
             return
+        self.moved_us = max(self.moved_us, fill.at_us)
         self.worst.move_cash(fill.shard, self.portfolio.cash_e6 - before)
         if live is None:
             self._set_aside(fill)

@@ -4,7 +4,7 @@ import pytest
 
 from framework.facts import take_in
 from framework.model.account import RemoteOrder, RemotePosition, RemoteStatus
-from framework.model.events import LedgerRead, MarketListed
+from framework.model.events import LedgerRead, MarketListed, OrderFilled
 from framework.model.orders import OrderFact, OrderState
 from framework.model.units import Side
 from framework.state import State
@@ -112,6 +112,18 @@ def test_a_filled_order_stays_live_until_its_fills_have_come(state):
 
     assert not live.is_live
     assert state.portfolio.external_e6 == 0
+
+
+def test_a_fill_the_report_is_too_old_to_show_is_no_deposit(state):
+    sent(state, OrderFact.ACCEPTED)
+    bought = fill(quantity=10, at_us=LATER_US + SECOND)
+    take_in(state, OrderFilled(at_us=LATER_US + SECOND, fill=bought))
+
+    take_in(state, account_report(at_us=LATER_US))
+
+    assert state.portfolio.external_e6 == 0
+    assert state.worst.cash_e6(0) == state.portfolio.cash_e6 < CASH_E6
+    assert state.markets[TICKER].mistrusted is None
 
 
 def test_a_lost_order_is_absent_only_by_a_complete_read(state):
