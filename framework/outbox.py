@@ -95,7 +95,13 @@ class Outbox:
             self.waiting -= 1
 
     async def _submit(self, orders: Sequence[Order]) -> None:
-        outcomes = await self._exchange.submit(orders)
+        outcomes: Sequence[Outcome]
+        try:
+            outcomes = await self._exchange.submit(orders)
+        except AuthError:
+            raise
+        except ExchangeError as error:  # an adapter's fault; without an answer they stay pending
+            outcomes = [Unknown(reason=str(error))] * len(orders)
         now = self._clock.now_us()
         self._deliver(
             [

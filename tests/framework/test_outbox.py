@@ -127,6 +127,17 @@ async def test_a_failed_subscription_is_noted_and_trading_goes_on():
     assert not delivered
 
 
+async def test_orders_of_a_send_that_broke_are_unknown():
+    class Broken(Venue):
+        async def submit(self, orders):
+            raise ExchangeError("no answer")
+
+    async with outbox(Broken()) as (box, delivered):
+        box.send([SubmitOrder(order=order())])
+
+    assert [type(event) for event in delivered] == [OrderUnknown]
+
+
 async def test_refused_credentials_end_the_run():
     with pytest.raises(ExceptionGroup) as raised:
         async with outbox(Venue(fault=AuthError("bad key"))) as (box, _):
