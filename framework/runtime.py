@@ -6,7 +6,7 @@ balances before anything is decided. There is no other start.
 
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -95,8 +95,10 @@ class Runtime:
         self._watchdog = watchdog
         self._elapsed = stopwatch()
         self._listed: dict[Ticker, Market] = {}
-        self._open = 0
-        """Markets open at the last scan."""
+        self._none_open = False
+        """Whether the last scan found no open market."""
+        self._money_us: Micros = 0
+        """Up to when all fills and settlements have been read."""
         self._interrupted = False
         self.troubles: deque[str] = deque(maxlen=TROUBLES_KEPT)
         self._opened = False
@@ -164,13 +166,15 @@ class Runtime:
             what = ", ".join(account.missing)
             raise ExchangeError(f"the account can't be read whole ({what}); start again later")
         self._take_account(account, recovery=True)
-        await self._list_markets()
+        await self._read_markets()
 
     def _take_account(self, account: Account, *, recovery: bool = False) -> None:
         """Hold the account against our books; cash that nothing explains is written down."""
         now = self.run.clock.now_us()
         before = self.engine.state.portfolio.external_e6
         self.line.process([AccountReported(at_us=now, account=account, recovery=recovery)])
+        if account.fills.complete and account.settlements.complete:
+            self._money_us = min(account.fills.as_of_us, account.settlements.as_of_us)
         change = self.engine.state.portfolio.external_e6 - before
         if not self._opened:
             self._opened = True
@@ -189,30 +193,25 @@ class Runtime:
         quick = self._settings.tick_every.total_seconds()
         idle = max(quick, self._settings.refilter_every.total_seconds())
         while True:
-            await self.run.clock.sleep(quick if self._is_engaged() else idle)
+            await self.run.clock.sleep(idle if next(self._engaged(), None) is None else quick)
             self.line.process([ClockTicked(at_us=self.run.clock.now_us())])
             self.line.show()
             self.line.flush()
 
-    def _is_engaged(self) -> bool:
-        """Return whether a market is followed, or anything is held or working."""
-        state = self.engine.state
-        return (
-            any(watched.subscribed for watched in state.markets.values())
-            or bool(state.portfolio.positions)
-            or bool(state.orders.tickers())
-        )
-
     async def _scan(self) -> None:
         every = self._settings.scan_every.total_seconds()
         while True:
-            await self.run.clock.sleep(every if self._open else every * _IDLE_SCANS)
-            try:
-                await self._list_markets()
-            except AuthError:
-                raise
-            except ExchangeError as error:
-                self._trouble("can't list markets", error)
+            await self.run.clock.sleep(every * _IDLE_SCANS if self._none_open else every)
+            await self._read_markets()
+
+    async def _read_markets(self) -> None:
+        """List markets, or leave it to the next scan."""
+        try:
+            await self._list_markets()
+        except AuthError:
+            raise
+        except ExchangeError as error:
+            self._trouble("can't list markets", error)
 
     async def _list_markets(self) -> None:
         """Report new and changed markets; those we are in are read even when they closed."""
@@ -221,10 +220,8 @@ class Runtime:
         async for market in self._exchange.markets(MarketQuery()):
             seen.add(market.ticker)
             batch += self._listing(market)
-        self._open = len(seen)
-        state = self.engine.state
-        known = [ticker for ticker in self._listed if ticker not in seen]
-        missing = tuple(t for t in known if state.is_engaged(t) or state.markets[t].subscribed)
+        self._none_open = not seen
+        missing = tuple(dict.fromkeys(ticker for ticker in self._engaged() if ticker not in seen))
         if missing:
             query = MarketQuery(open_only=False, tickers=missing)
             async for market in self._exchange.markets(query):
@@ -232,6 +229,16 @@ class Runtime:
         self.line.process(batch)
         # Only now: what a list that broke off had told must be told again by the next one.
         self._listed.update({event.market.ticker: event.market for event in batch})
+
+    def _engaged(self) -> Iterator[Ticker]:
+        """Yield every market that is followed, or where anything is held or working.
+
+        After a restart there may be some that no list of open markets tells of.
+        """
+        state = self.engine.state
+        yield from (ticker for ticker, watched in state.markets.items() if watched.subscribed)
+        yield from state.portfolio.positions
+        yield from state.orders.tickers()
 
     def _listing(self, market: Market) -> list[MarketListed | MarketChanged]:
         if self._listed.get(market.ticker) == market:
@@ -261,8 +268,8 @@ class Runtime:
             self._take_account(account)
 
     def _since_us(self) -> Micros:
-        """Return how far back an audit looks: an hour covers every lag seen so far."""
-        return self.run.clock.now_us() - 3_600_000_000
+        """Return how far back an audit looks: an hour before the last good one covers any lag."""
+        return self._money_us - 3_600_000_000
 
     async def _follow(self, feed: Implementation) -> None:
         """Pass on what a feed tells; whatever is wrong with it marks it down."""
