@@ -134,6 +134,7 @@ class Runtime:
             )
             self._ledger = ledger
             self.line = Line(self.engine, self._pipeline, journal, ledger, self._watchdog)
+            opened.callback(self.line.show)  # also what a run saw that broke off
             async with anyio.create_task_group() as tasks:
                 self._outbox = Outbox(self._exchange, tasks, self.run.clock, self.line.process)
                 self.line.send = self._outbox.send
@@ -146,7 +147,6 @@ class Runtime:
                 reason = await self.run.stopped()
                 await self._wind_down(reason)
                 tasks.cancel_scope.cancel()
-        self.line.show()
         return self._result(reason)
 
     def _opener(self) -> Implementation:

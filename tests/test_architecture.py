@@ -71,7 +71,6 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "framework/exchange.py": _SIGNATURES,
     "framework/hookspecs.py": _SIGNATURES,
     "framework/run.py": _SIGNATURES,
-    "framework/runtime.py": "tests/framework/test_session.py plays whole runs on it",
     "framework/state.py": _ENGINE,
     "framework/testing/playbook.py": "a test's own tool: tests/framework/test_engine.py is played on it",
     "plugins/sandbox/wire_account.py": _WIRE,
