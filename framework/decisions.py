@@ -57,6 +57,7 @@ class Decisions:
         self._capabilities = capabilities
         self._verdicts = verdicts
         self._signals: dict[tuple[str, Ticker, Side], EntrySignal] = {}
+        """Of the market in hand."""
 
     # ------------------------------------------------------------------------------- filters
 
@@ -79,6 +80,7 @@ class Decisions:
     def wanted(self, watched: Watched, working: Sequence[LiveOrder]) -> list[Wanted]:
         """Return every order that should be working in a market now, exits first."""
         state = self._state
+        self._signals.clear()
         held = state.portfolio.position(watched.market.ticker)
         trustworthy = watched.book.valid and state.connected
         snapshot = self._snapshot(watched) if trustworthy else None

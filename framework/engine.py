@@ -108,7 +108,9 @@ class Engine:
         self._filtered_us = self.state.now_us
         due = -(-len(self.state.markets) * elapsed // self.settings.refilter_every_us)
         for _ in range(min(due, len(self._round))):
-            self.state.relisted[self._round.pop()] = None
+            ticker = self._round.pop()
+            if not self.state.forget_if_over(ticker):
+                self.state.relisted[ticker] = None
         for live in self.state.orders.live():
             if live.state is OrderState.UNKNOWN:
                 self.state.questions[live.order.client_order_id] = None

@@ -5,6 +5,7 @@ Knows nothing of plugins and sends nothing. What a decision must look at again i
 """
 
 from decimal import Decimal
+from typing import Final
 
 from framework.model.account import GRACE_US
 from framework.model.events import (
@@ -31,6 +32,9 @@ from framework.model.units import E2, E4, E6, Micros, Side, Ticker
 from framework.risk import WorstCase
 from framework.watched import Watched
 from framework.working import LiveOrder, WorkingOrders
+
+_FORGOTTEN_AFTER_US: Final[Micros] = 86_400_000_000
+"""A market is remembered for a day after its close: closes move, and results come late."""
 
 
 class State:
@@ -93,6 +97,26 @@ class State:
             watched.relist(market)
             self.touched[market.ticker] = None
         self.relisted[market.ticker] = None
+
+    def forget_if_over(self, ticker: Ticker) -> bool:
+        """Drop a market that closed long ago and holds nothing of ours; say whether it is gone.
+
+        New ones are listed all the time, so what is over must go. One that is opened again is
+        listed again, because its record has changed.
+        """
+        watched = self.markets.get(ticker)
+        if watched is None:
+            return True
+        closed = watched.market.close_us
+        is_over = closed is not None and self.now_us - closed >= _FORGOTTEN_AFTER_US
+        if not is_over or watched.subscribed or self.is_engaged(ticker):
+            return False
+        del self.markets[ticker]
+        event = watched.market.event_ticker
+        self.events[event] = tuple(known for known in self.events[event] if known != ticker)
+        if not self.events[event]:
+            del self.events[event]
+        return True
 
     def settle(self, settlement: Settlement) -> None:
         """Book a finalized market's payment."""

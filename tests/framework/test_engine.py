@@ -245,6 +245,20 @@ def test_stops_following_a_market_that_is_refused_later():
     play.event(tick(NOW_US + 10 * SECOND)).expect(Unsubscribe)
 
 
+def test_a_market_that_closed_long_ago_is_forgotten_unless_something_is_held_there():
+    day = 24 * 3_600 * SECOND
+    over = Playbook(Buyer(), Sizer(), OnlyActive()).event(listed())
+    over.event(MarketChanged(at_us=NOW_US, market=market(status=MarketStatus.CLOSED)))
+    held = holding(Buyer(), Sizer())
+
+    for play in (over, held):
+        play.event(tick(NOW_US + day), tick(NOW_US + 2 * day), tick(NOW_US + 3 * day))
+
+    assert not over.engine.state.markets
+    assert not over.engine.state.events
+    assert TICKER in held.engine.state.markets
+
+
 def test_a_market_followed_again_waits_for_a_new_book():
     play = Playbook(Buyer(), Sizer(), OnlyActive()).event(listed()).expect(Subscribe)
     paused = market(status=MarketStatus.INACTIVE)
