@@ -5,6 +5,7 @@ cancel, never replaces an order before the old one has ended, and keeps one exit
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
 
 import msgspec
 
@@ -85,13 +86,19 @@ class LiveOrder:
         return self.order.purpose is Purpose.ENTRY
 
 
+ENDED_KEPT: Final = 10_000
+"""Orders remembered after their end: late fills and answers come within minutes."""
+
+
 class WorkingOrders:
-    """Every order of this run by its client id, and the live ones by market."""
+    """The orders of this run by their client ids, and the live ones by market."""
 
     def __init__(self) -> None:
         self._all: dict[str, LiveOrder] = {}
         self._by_order_id: dict[str, LiveOrder] = {}
         self._live: dict[Ticker, dict[str, LiveOrder]] = {}
+        self._ended: dict[str, None] = {}
+        """Client ids of orders that are not live, the one that ended first in front."""
 
     def add(self, live: LiveOrder) -> None:
         """Take up an order that is about to be sent, or was found in the ledger."""
@@ -131,13 +138,22 @@ class WorkingOrders:
     def _refresh(self, live: LiveOrder) -> None:
         order = live.order
         if live.is_live:
+            self._ended.pop(order.client_order_id, None)
             self._live.setdefault(order.ticker, {})[order.client_order_id] = live
             return
+        self._ended[order.client_order_id] = None
+        if len(self._ended) > ENDED_KEPT:
+            self._forget(next(iter(self._ended)))
         in_market = self._live.get(order.ticker)
         if in_market is not None:
             in_market.pop(order.client_order_id, None)
             if not in_market:
                 del self._live[order.ticker]
+
+    def _forget(self, client_order_id: str) -> None:
+        del self._ended[client_order_id]
+        forgotten = self._all.pop(client_order_id)
+        self._by_order_id.pop(forgotten.order_id or "", None)
 
     def in_market(self, ticker: Ticker) -> Sequence[LiveOrder]:
         """Return the live orders of a market, oldest first."""

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from framework.model.orders import OrderFact, OrderState, Purpose, TimeInForce, Urgency
 from framework.model.units import Side, to_e4
 from framework.testing.builders import NOW_US, order
-from framework.working import LiveOrder, Patience, Wanted, WorkingOrders, compare, crosses
+from framework.working import (
+    ENDED_KEPT,
+    LiveOrder,
+    Patience,
+    Wanted,
+    WorkingOrders,
+    compare,
+    crosses,
+)
 
 SECOND = 1_000_000
 PATIENCE = Patience(reprice_us=5 * SECOND)
@@ -180,6 +188,21 @@ def test_an_order_is_found_by_either_id_after_its_end():
     assert orders.find(live.order.client_order_id) is live
     assert orders.find(None, live.order_id) is live
     assert orders.find("somebody else's", "unknown") is None
+
+
+def test_only_the_newest_ended_orders_are_remembered_and_every_live_one():
+    orders = WorkingOrders()
+    first = LiveOrder(order(client_order_id="live"), NOW_US)
+    orders.add(first)
+    for number in range(ENDED_KEPT + 10):
+        live = LiveOrder(order(client_order_id=f"run-{number}"), NOW_US)
+        orders.add(live)
+        orders.learn_order_id(live, f"x-{number}")
+        orders.take(live, OrderFact.CANCELLED)
+
+    assert orders.find("live") is first
+    assert orders.find("run-9", "x-9") is None
+    assert orders.find("run-10") is orders.find(None, "x-10") is not None
 
 
 def test_two_wishes_for_one_leg_never_send_a_second_order():
