@@ -21,6 +21,7 @@ from framework.model.orders import Fill, Purpose
 from framework.model.portfolio import Portfolio
 from framework.model.records import NO_SIGNAL, STAY, Record, Stage, Verdict
 from framework.model.units import E2, E6, Ticker, money_of, quantity_of
+from framework.working import ENDED_KEPT
 
 
 class Trip(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +107,8 @@ class Tally:
                 order = command.order
                 self._counts["orders"] += 1
                 self._owners[order.client_order_id] = (order.strategy, order.purpose)
+                if len(self._owners) > ENDED_KEPT:
+                    del self._owners[next(iter(self._owners))]
 
     def _take(self, event: AnyEvent) -> None:
         match event:

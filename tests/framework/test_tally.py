@@ -18,6 +18,7 @@ from framework.model.units import Side
 from framework.tally import Tally
 from framework.testing.builders import NOW_US, TICKER, fill, market, order
 from framework.testing.playbook import account_report
+from framework.working import ENDED_KEPT
 
 
 def told(event=None, *commands, verdicts=()):
@@ -140,3 +141,13 @@ def test_what_an_earlier_run_settled_is_not_counted_again():
     earlier = told(LedgerRead(at_us=NOW_US, opening_cash_e6=0))
 
     assert tally(earlier).totals().settled == 0
+
+
+def test_the_owners_of_orders_long_ended_are_forgotten():
+    names = [f"run-{number}" for number in range(ENDED_KEPT + 1)]
+    sent = [told(None, SubmitOrder(order=order(client_order_id=name))) for name in names]
+    counted = tally(*sent)
+    counted.update(filled(trade_id="t-1", ticker="OLD", client_order_id=names[0]))
+    counted.update(filled(trade_id="t-2", ticker="NEW", client_order_id=names[1]))
+
+    assert [trip.strategy for trip in counted.trips()] == [None, order().strategy]
