@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from math import inf
 from pathlib import Path
 
 import msgspec
@@ -50,6 +51,7 @@ def run_session(
     plugins.check()
     mode = settings.framework.mode
     _may_go_live(settings, plugins, live=request.live)
+    _may_be_paced(mode, request.pace)
     run_id = f"s{request.options.seed}" if mode is Mode.SANDBOX else secrets.token_hex(4)
     folder = new_run_folder(settings.runs_dir, mode, run_id)
 
@@ -100,6 +102,15 @@ def _may_go_live(settings: Settings, plugins: LoadedPlugins, *, live: bool) -> N
     missing += live_problems(settings, plugins)
     if missing:
         raise ConfigError(*missing)
+
+
+def _may_be_paced(mode: Mode, pace: float | None) -> None:
+    if pace is None:
+        return
+    if not 0 < pace < inf:
+        raise ConfigError(f"--pace: must be above 0 (was {pace})")
+    if mode is not Mode.SANDBOX:
+        raise ConfigError(f'--pace: only sandbox time can be paced (framework.mode is "{mode}")')
 
 
 async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> RunResult:

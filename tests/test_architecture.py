@@ -66,7 +66,6 @@ _SIGNATURES = "signatures without behaviour"
 _ENGINE = "a part of the engine: tests/framework/test_engine.py drives it event by event"
 _WIRE = "bodies of replies: tests/plugins/sandbox and the adapter's codec read them back"
 TESTED_ELSEWHERE: dict[str, str] = {
-    "framework/cli/run.py": "tests/framework/test_session.py and tests/test_recording.py call the verb",
     "framework/decisions.py": _ENGINE,
     "framework/exchange.py": _SIGNATURES,
     "framework/hookspecs.py": _SIGNATURES,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 import msgspec
+import structlog
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -55,6 +56,8 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     In sandbox mode (the default) a session of the embedded exchange is played through the real
     adapter, without network or keys.
     """
+    # Standard output is the result's alone.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     overrides: dict[str, object] = {} if mode is None else {"framework.mode": mode}
     settings, plugins = load(config, enable, disable, overrides)
     request = RunRequest(
