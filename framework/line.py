@@ -132,7 +132,7 @@ class Line:
             elif isinstance(event, TradingHalted):
                 self._latch(event)
             elif isinstance(event, TradingResumed):
-                self._ledger.release(event.at_us)
+                self._release(event)
         self.count += len(batch)
         self._unflushed += len(batch)
         if durable:
@@ -153,6 +153,12 @@ class Line:
     def _latch(self, event: TradingHalted) -> None:
         with suppress(LedgerError):  # it holds in memory, and the engine has halted already
             self._ledger.halt(event.reason, event.at_us)
+
+    def _release(self, event: TradingResumed) -> None:
+        try:
+            self._ledger.release(event.at_us)
+        except LedgerError as error:  # its latch still stands: the engine must know
+            self._events.append(TradingHalted(at_us=event.at_us, reason=str(error)))
 
     def _commit_and_send(self, commands: list[AnyCommand], at_us: Micros) -> None:
         orders = [command.order for command in commands if isinstance(command, SubmitOrder)]

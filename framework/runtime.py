@@ -20,7 +20,7 @@ from framework.compiled import Implementation
 from framework.control import serve_control
 from framework.decisions import EngineSettings
 from framework.engine import Engine
-from framework.errors import AuthError, ConfigError, ExchangeError, FrameworkError
+from framework.errors import AuthError, ConfigError, ExchangeError, FrameworkError, LedgerError
 from framework.exchange import Exchange, MarketQuery
 from framework.faults import Naming
 from framework.journal import FILE_NAME, JournalWriter
@@ -180,7 +180,10 @@ class Runtime:
             self._opened = True
             self._ledger.record_opening(change, now)
         elif change:
-            self._ledger.record_external(change, now)
+            try:
+                self._ledger.record_external(change, now)
+            except LedgerError as error:  # the next start finds the cash again
+                self.line.process([TradingHalted(at_us=now, reason=str(error))])
 
     # ----------------------------------------------------------------------------- the tasks
 

@@ -17,6 +17,7 @@ from framework.model.events import (
     MarketListed,
     OrderFilled,
     TradingHalted,
+    TradingResumed,
 )
 from framework.pipeline import Pipeline
 from framework.testing.builders import NOW_US, TICKER, fill, market
@@ -68,6 +69,8 @@ class Books:
         self.steps.append(("halt", reason))
 
     def release(self, at_us):
+        if self.fails:
+            raise LedgerError("disk full")
         self.steps.append(("release", None))
 
 
@@ -172,6 +175,15 @@ def test_a_halt_by_hand_reaches_the_latch(rig):
     rig.line.process([TradingHalted(at_us=NOW_US, reason="by hand")])
 
     assert ("halt", "by hand") in rig.books.steps
+
+
+def test_a_latch_that_cannot_be_released_goes_on_halting(rig):
+    rig.line.process([TradingHalted(at_us=NOW_US, reason="by hand")])
+    rig.books.fails = True
+
+    rig.line.process([TradingResumed(at_us=NOW_US)])
+
+    assert rig.engine.state.halted == "disk full"
 
 
 def test_every_event_is_journalled_and_shown_once_in_order(rig):

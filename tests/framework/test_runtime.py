@@ -19,7 +19,7 @@ from framework import EntrySignal, ExitSignal, Plugin, Side, Urgency, hookimpl
 from framework.cli.exits import code_of
 from framework.clock import run_virtual
 from framework.control import call_control, write_halt_file
-from framework.errors import AuthError, ConfigError, ExchangeError, PluginError
+from framework.errors import AuthError, ConfigError, ExchangeError, LedgerError, PluginError
 from framework.exchange import Rejected, Unknown
 from framework.journal import FILE_NAME, JournalReader, verify
 from framework.ledger import open_ledger, read_ledger
@@ -33,6 +33,7 @@ from framework.model.events import (
     OrderUnknown,
     PluginQuarantined,
     RunStopping,
+    TradingHalted,
 )
 from framework.model.observation import Observation
 from framework.model.orders import OrderState, Purpose
@@ -389,6 +390,26 @@ def test_cash_that_nothing_explains_is_written_down(stage):
     stage.play(script)
 
     assert stage.books().read.opening_cash_e6 == 1_025_000_000
+
+
+def test_cash_that_cannot_be_written_down_stops_entries_and_not_the_run(stage, monkeypatch):
+    def refuse(ledger, change_e6, at_us):
+        raise LedgerError("disk full")
+
+    monkeypatch.setattr("framework.ledger.Ledger.record_external", refuse)
+
+    async def script(run):
+        await run.clock.sleep(1)
+        stage.exchange.held.deposit(25)
+        await run.clock.sleep(700)
+        stage.exchange.quote(BID, ASK)
+        await run.clock.sleep(1)
+
+    result = stage.play(script, Buyer())
+
+    assert result.reason == "the script is over"
+    assert [event.reason for event in stage.events(TradingHalted)] == ["disk full"]
+    assert stage.exchange.submitted == []
 
 
 # -------------------------------------------------------------------------------- the restart
