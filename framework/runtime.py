@@ -232,6 +232,10 @@ class Runtime:
         self.line.process(batch)
         # Only now: what a list that broke off had told must be told again by the next one.
         self._listed.update({event.market.ticker: event.market for event in batch})
+        for ticker in [
+            t for t in self._listed if t not in seen and t not in self.engine.state.markets
+        ]:
+            del self._listed[ticker]
 
     def _engaged(self) -> Iterator[Ticker]:
         """Yield every market that is followed, or where anything is held or working.

@@ -13,7 +13,7 @@ from framework.run import Mode, RunOptions
 from framework.running import CurrentRun
 from framework.runtime import Runtime
 from framework.settings import FrameworkSettings
-from framework.testing.builders import market
+from framework.testing.builders import NOW_US, market
 from framework.testing.playbook import PluginSet
 from framework.testing.scripted import ScriptedExchange, ScriptedVenue
 from framework.watchdog import Watchdog
@@ -144,3 +144,19 @@ def test_troubles_of_a_long_run_do_not_pile_up(play):
     _, result = play(exchange, script)
 
     assert 0 < len(result.troubles) <= 100
+
+
+def test_what_the_engine_has_forgotten_is_listed_anew_when_it_opens_again(play):
+    exchange = ScriptedExchange(market("A"), market("B", close_us=None))
+
+    async def script(run):
+        run.clock.start_at(NOW_US)
+        await run.clock.sleep(MINUTE)
+        exchange.list_market(market("A", status=MarketStatus.CLOSED))
+        await run.clock.sleep(40 * 60 * MINUTE)
+        exchange.list_market(market("A"))
+        await run.clock.sleep(10 * MINUTE)
+
+    _, result = play(exchange, script)
+
+    assert result.totals.markets == 3
