@@ -46,7 +46,7 @@ def run(script, *arguments):
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=120,
         cwd=Path(__file__).parents[2],
     )
 
