@@ -10,12 +10,23 @@ from datetime import timedelta
 import msgspec
 
 from framework.exchange import Capabilities
-from framework.model.market import moment
+from framework.model.market import PriceGrid, moment
 from framework.model.orders import Order, Purpose, TimeInForce, Urgency
 from framework.model.portfolio import Position
 from framework.model.records import NO_SIGNAL, STAY, Stage, Verdict
 from framework.model.signals import EntrySignal, ExitSignal, Rejection
-from framework.model.units import E2, Micros, Side, Ticker, price_of, quantity_of, to_e2, to_e4
+from framework.model.units import (
+    E2,
+    E4,
+    Micros,
+    Side,
+    Ticker,
+    complement,
+    price_of,
+    quantity_of,
+    to_e2,
+    to_e4,
+)
 from framework.model.view import PortfolioView, Snapshot
 from framework.pipeline import Pipeline
 from framework.state import State
@@ -133,18 +144,22 @@ class Decisions:
         too_soon = waited is not None and self._state.now_us - waited < self._retry_us()
         if too_soon and not resting:
             return []  # the last exit has ended; the next tick sends the next one
-        return [self._exit(held, signal, owner)]
+        limit_e4 = _sellable(watched.market.grid, to_e4(signal.limit), held.side)
+        if limit_e4 is None:
+            self._note(watched, owner, Stage.EXIT, (Rejection("no_price", "empty grid"), plugin))
+            return []
+        return [self._exit(held, signal, limit_e4, owner)]
 
     def _retry_us(self) -> Micros:
         return self._settings.retry_after_us
 
-    def _exit(self, held: Position, signal: ExitSignal, owner: str) -> Wanted:
+    def _exit(self, held: Position, signal: ExitSignal, limit_e4: E4, owner: str) -> Wanted:
         immediate = signal.immediate and self._capabilities.immediate_or_cancel
         asked = held.quantity_e2 if signal.quantity is None else to_e2(signal.quantity)
         return Wanted(
             strategy=owner,
             side=held.side.opposite,
-            limit_e4=10_000 - to_e4(signal.limit),
+            limit_e4=complement(limit_e4),
             quantity_e2=min(asked, held.quantity_e2),
             purpose=Purpose.EXIT,
             reason=signal.reason,
@@ -283,6 +298,15 @@ class Decisions:
                 message=why,
             )
         )
+
+
+def _sellable(grid: PriceGrid, limit_e4: E4, side: Side) -> E4 | None:
+    """Return the price on the grid to sell a side at: the limit, else the next one below.
+
+    A price between two steps must not lock a position in, so it is rounded instead of refused.
+    """
+    below = grid.at_or_below(limit_e4, side)
+    return grid.at_or_above(limit_e4, side) if below is None else below
 
 
 def _kept(live: LiveOrder) -> Wanted:

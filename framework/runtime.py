@@ -15,21 +15,20 @@ import msgspec
 import structlog
 
 from framework.answers import observation_of
+from framework.audits import Audits
 from framework.clock import stopwatch
 from framework.compiled import Implementation
 from framework.control import serve_control
 from framework.decisions import EngineSettings
 from framework.engine import Engine
-from framework.errors import AuthError, ConfigError, ExchangeError, FrameworkError, LedgerError
+from framework.errors import AuthError, ConfigError, ExchangeError, FrameworkError
 from framework.exchange import Exchange, MarketQuery
 from framework.faults import Naming
 from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, Recovered
 from framework.line import Line
 from framework.loader import LoadedPlugins
-from framework.model.account import Account
 from framework.model.events import (
-    AccountReported,
     ClockTicked,
     MarketChanged,
     MarketListed,
@@ -51,8 +50,6 @@ _LAST_ANSWERS = 5.0
 """Seconds that a stopping run waits for its entries to be cancelled."""
 _OVER = object()
 """What the end of a feed is read as."""
-_IDLE_AUDITS = 10
-"""With nothing held and nothing working the account is read this much more rarely."""
 _IDLE_SCANS = 4
 """With no market open the list of markets is read this much more rarely."""
 
@@ -97,13 +94,10 @@ class Runtime:
         self._listed: dict[Ticker, Market] = {}
         self._none_open = False
         """Whether the last scan found no open market."""
-        self._money_us: Micros = 0
-        """Up to when all fills and settlements have been read."""
         self._interrupted = False
         self.troubles: deque[str] = deque(maxlen=TROUBLES_KEPT)
-        self._opened = False
         self.line: Line
-        self._ledger: Ledger
+        self._audits: Audits
         self.engine: Engine
         self._exchange: Exchange
         self._outbox: Outbox
@@ -132,8 +126,10 @@ class Runtime:
                 settings=engine_settings(self._settings),
                 last_number=recovered.counter,
             )
-            self._ledger = ledger
             self.line = Line(self.engine, self._pipeline, journal, ledger, self._watchdog)
+            self._audits = Audits(
+                self._exchange, self.engine, self.line, ledger, self.run.clock, self._trouble
+            )
             opened.callback(self.line.show)  # also what a run saw that broke off
             async with anyio.create_task_group() as tasks:
                 self._outbox = Outbox(self._exchange, tasks, self.run.clock, self.line.process)
@@ -158,32 +154,9 @@ class Runtime:
     # --------------------------------------------------------------------------------- start
 
     async def _recover(self, recovered: Recovered) -> None:
-        """Take the ledger, then the account, then the markets; only then is anything decided."""
-        self.line.process([recovered.read])
-        self._opened = recovered.opened
-        account = await self._exchange.account(recovered.since_us)
-        if account.missing:
-            what = ", ".join(account.missing)
-            raise ExchangeError(f"the account can't be read whole ({what}); start again later")
-        self._take_account(account, recovery=True)
+        """Take the ledger and the account, then the markets; only then is anything decided."""
+        await self._audits.recover(recovered)
         await self._read_markets()
-
-    def _take_account(self, account: Account, *, recovery: bool = False) -> None:
-        """Hold the account against our books; cash that nothing explains is written down."""
-        now = self.run.clock.now_us()
-        before = self.engine.state.portfolio.external_e6
-        self.line.process([AccountReported(at_us=now, account=account, recovery=recovery)])
-        if account.fills.complete and account.settlements.complete:
-            self._money_us = min(account.fills.as_of_us, account.settlements.as_of_us)
-        change = self.engine.state.portfolio.external_e6 - before
-        if not self._opened:
-            self._opened = True
-            self._ledger.record_opening(change, now)
-        elif change:
-            try:
-                self._ledger.record_external(change, now)
-            except LedgerError as error:  # the next start finds the cash again
-                self.line.process([TradingHalted(at_us=now, reason=str(error))])
 
     # ----------------------------------------------------------------------------- the tasks
 
@@ -198,6 +171,7 @@ class Runtime:
         while True:
             await self.run.clock.sleep(idle if next(self._engaged(), None) is None else quick)
             self.line.process([ClockTicked(at_us=self.run.clock.now_us())])
+            await self._audits.tick()
             self.line.show()
             self.line.flush()
 
@@ -256,27 +230,7 @@ class Runtime:
         return [MarketListed(at_us=now, market=market)]
 
     async def _audit(self) -> None:
-        skipped = 0
-        while True:
-            await self.run.clock.sleep(self._settings.audit_every.total_seconds())
-            state = self.engine.state
-            busy = state.portfolio.positions or state.orders.tickers()
-            skipped += 1
-            if not busy and skipped < _IDLE_AUDITS:
-                continue
-            skipped = 0
-            try:
-                account = await self._exchange.account(self._since_us())
-            except AuthError:
-                raise
-            except ExchangeError as error:
-                self._trouble("can't read the account", error)
-                continue
-            self._take_account(account)
-
-    def _since_us(self) -> Micros:
-        """Return how far back an audit looks: an hour before the last good one covers any lag."""
-        return self._money_us - 3_600_000_000
+        await self._audits.repeat(self._settings.audit_every.total_seconds())
 
     async def _follow(self, feed: Implementation) -> None:
         """Pass on what a feed tells; whatever is wrong with it marks it down."""

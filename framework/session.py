@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from math import inf
@@ -121,7 +122,7 @@ async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins)
         plugins,
         stopwatch=lambda: round(elapsed() * 1_000_000),
         faults_limit=settings.framework.plugin_faults_limit,
-        overruns_limit=settings.framework.plugin_overruns_limit,
+        overruns_limit=_overruns_limit(run.mode, settings),
         budget_us=round(settings.framework.hook_budget.total_seconds() * 1_000_000),
         quarantined=read_quarantine(settings.runs_dir),
     )
@@ -144,6 +145,15 @@ async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins)
             watchdog.stop()
             with suppress(OSError):  # a full disk is named already, by what ended the run
                 journal.close({"reason": ended})
+
+
+def _overruns_limit(mode: Mode, settings: Settings) -> int:
+    """Return after how many overruns a plugin is quarantined.
+
+    A sandbox's time is not the machine's, and a busy machine must not change what a seed
+    decides: there overruns are journalled and no more.
+    """
+    return sys.maxsize if mode is Mode.SANDBOX else settings.framework.plugin_overruns_limit
 
 
 def _header(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> dict[str, object]:

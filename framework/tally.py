@@ -9,7 +9,6 @@ from framework.model.commands import SubmitOrder
 from framework.model.events import (
     AccountReported,
     AnyEvent,
-    IntentRefused,
     LedgerRead,
     MarketListed,
     MarketSettled,
@@ -122,7 +121,7 @@ class Tally:
                 self._report(event)
             case LedgerRead():
                 self._restore(event)
-            case OrderRejected() | IntentRefused():
+            case OrderRejected():
                 self._counts["refused"] += 1
             case _:
                 pass

@@ -880,3 +880,11 @@ def test_the_same_events_lead_to_the_same_records():
         return play.records
 
     assert msgspec.json.encode(story()) == msgspec.json.encode(story())
+
+
+def test_an_exit_between_two_prices_is_sent_at_the_next_one_below():
+    play = holding(Buyer(), Sizer(), Target(price=Decimal("0.985"))).ignore()
+
+    assert play.order.purpose is Purpose.EXIT
+    assert str(play.order) == f"sell 10 YES {TICKER} at 0.98"
+    assert "exit.off_grid" not in play.codes()
