@@ -41,6 +41,8 @@ from framework.model.market import Market
 from framework.model.units import Micros, Ticker
 from framework.outbox import TROUBLES_KEPT, Outbox
 from framework.pipeline import Pipeline
+from framework.quarantine import put_into_quarantine
+from framework.run import Mode
 from framework.running import CurrentRun
 from framework.settings import FrameworkSettings
 from framework.tally import Totals, Trip
@@ -94,6 +96,8 @@ class Runtime:
         self._listed: dict[Ticker, Market] = {}
         self._none_open = False
         """Whether the last scan found no open market."""
+        self._kept: set[str] = set()
+        """Quarantined plugins that are on the list between runs; only looked up."""
         self._interrupted = False
         self.troubles: deque[str] = deque(maxlen=TROUBLES_KEPT)
         self.line: Line
@@ -172,8 +176,18 @@ class Runtime:
             await self.run.clock.sleep(idle if next(self._engaged(), None) is None else quick)
             self.line.process([ClockTicked(at_us=self.run.clock.now_us())])
             await self._audits.tick()
+            self._keep_quarantines()
             self.line.show()
             self.line.flush()
+
+    def _keep_quarantines(self) -> None:
+        """Write down who is not asked any more; a sandbox forgets it with its exchange."""
+        if self.run.mode is Mode.SANDBOX:
+            return
+        for plugin, reason in self._pipeline.quarantined.items():
+            if plugin not in self._kept:
+                self._kept.add(plugin)
+                put_into_quarantine(self.run.folder.parent, plugin, reason)
 
     async def _scan(self) -> None:
         every = self._settings.scan_every.total_seconds()

@@ -52,7 +52,7 @@ def run_session(
     plugins.check()
     mode = settings.framework.mode
     _may_go_live(settings, plugins, live=request.live)
-    _may_be_paced(mode, request.pace)
+    _fits_the_mode(mode, request)
     run_id = f"s{request.options.seed}" if mode is Mode.SANDBOX else secrets.token_hex(4)
     folder = new_run_folder(settings.runs_dir, mode, run_id)
 
@@ -105,13 +105,22 @@ def _may_go_live(settings: Settings, plugins: LoadedPlugins, *, live: bool) -> N
         raise ConfigError(*missing)
 
 
-def _may_be_paced(mode: Mode, pace: float | None) -> None:
-    if pace is None:
-        return
-    if not 0 < pace < inf:
+def _fits_the_mode(mode: Mode, request: RunRequest) -> None:
+    """Refuse what only a sandbox can do: ignored in silence it would promise something."""
+    pace = request.pace
+    if pace is not None and not 0 < pace < inf:
         raise ConfigError(f"--pace: must be above 0 (was {pace})")
-    if mode is not Mode.SANDBOX:
-        raise ConfigError(f'--pace: only sandbox time can be paced (framework.mode is "{mode}")')
+    if mode is Mode.SANDBOX:
+        return
+    options = request.options
+    asked = {
+        "--pace": pace,
+        "--recording": options.recording,
+        "--duration": options.duration_us,
+    }
+    for option, value in asked.items():
+        if value is not None:
+            raise ConfigError(f'{option}: only a sandbox has it (framework.mode is "{mode}")')
 
 
 async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> RunResult:

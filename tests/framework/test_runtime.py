@@ -37,6 +37,7 @@ from framework.model.events import (
 )
 from framework.model.observation import Observation
 from framework.model.orders import OrderState, Purpose
+from framework.quarantine import read_quarantine
 from framework.run import Mode, RunOptions
 from framework.running import CurrentRun
 from framework.session import _recorded, _unwrapped
@@ -839,6 +840,7 @@ def test_a_risk_check_that_faults_refuses_and_is_quarantined(stage):
     assert event.reason.startswith("3 faults")
     assert result.totals.rejections["risk.plugin_fault"] >= 1
     assert result.totals.rejections["risk.plugin_quarantined"] == 1
+    assert read_quarantine(stage.folder / "runs") == {"broken": event.reason}
 
 
 def test_a_watcher_that_raises_does_not_stop_trading(stage):

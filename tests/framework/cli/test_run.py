@@ -283,7 +283,9 @@ def test_live_is_refused_without_its_word_and_without_limits(project, run):
     [
         (("--pace", "-1"), "--pace: must be above 0 (was -1.0)"),
         (("--pace", "nan"), "--pace: must be above 0 (was nan)"),
-        (("--pace", "2", "--mode", "demo"), "--pace: only sandbox time can be paced"),
+        (("--duration", "5m", "--mode", "demo"), "--duration: only a sandbox has it"),
+        (("--recording", "x", "--mode", "demo"), "--recording: only a sandbox has it"),
+        (("--pace", "2", "--mode", "demo"), "--pace: only a sandbox has it"),
         (("--duration", "5"), "--duration: must be a duration such as"),
         (("--live",), '--live needs framework.mode = "live" (was "sandbox")'),
     ],
