@@ -190,13 +190,17 @@ class WorstCase:
 
     # -------------------------------------------------------------------------------- day
 
-    def equity_e6(self) -> E6:
-        """Return cash, less deposits, plus positions at their last good bid, else at cost."""
-        total = self._portfolio.cash_e6 - self._portfolio.external_e6
+    def bankroll_e6(self) -> E6:
+        """Return all cash, plus positions at their last good bid, else at cost."""
+        total = self._portfolio.cash_e6
         for position in self._portfolio:
             mark = self._mark_e4(position.ticker, position.side)
             total += position.cost_e6 if mark is None else mark * position.quantity_e2
         return total
+
+    def equity_e6(self) -> E6:
+        """Return the bankroll less what came from outside: what trading has made of it."""
+        return self.bankroll_e6() - self._portfolio.external_e6
 
     def start_day(self, now_us: Micros) -> None:
         """Note the equity at the first event of a UTC day."""

@@ -169,6 +169,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     ticker: Ticker
     event_ticker: Ticker
     series_ticker: Ticker | None = None
+    category: str | None = None
+    """What its series is about, in the exchange's word, such as `Sports`; None when unknown."""
     title: str = ""
     status: MarketStatus
     grid: PriceGrid = WHOLE_CENT

@@ -5,10 +5,12 @@ buying the other side closes pairs. Fees are realized losses the moment they are
 cash + cost of open positions - realized P&L never changes, whatever the order of fills.
 """
 
+from bisect import insort
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -71,8 +73,36 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     entries: int = 0
     last_entry_us: Micros | None = None
     last_exit_us: Micros | None = None
+    last_loss_us: Micros | None = None
+    """When a position here last ended with a loss after fees."""
+    entry_day: int | None = None
+    """The UTC day of the last entry, in days since 1970."""
+    entries_of_day: int = 0
+    """Entries on that day."""
 
 
+class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
+    """What a position brought from its first fill until it was gone, net of all its fees."""
+
+    ticker: Ticker
+    strategy: str | None
+    closed_us: Micros
+    pnl_e6: E6
+
+    @property
+    def pnl(self) -> Decimal:
+        """What it brought, in dollars."""
+        return money_of(self.pnl_e6)
+
+    @property
+    def closed_at(self) -> datetime:
+        """When it was gone."""
+        return moment(self.closed_us)
+
+
+RESULTS_KEPT: Final = 1_000
+"""Closed positions a portfolio remembers, the newest: enough for any streak, and bounded."""
+DAY_US: Final[Micros] = 86_400_000_000
 _NOTHING = Activity()
 
 
@@ -94,6 +124,9 @@ class Portfolio:
         self._activity: dict[Ticker, Activity] = {}
         self._trades: set[str] = set()
         self._settled: set[Ticker] = set()
+        self._running: dict[Ticker, E6] = {}
+        """What each open position has realized so far, its fees included."""
+        self._closed: list[ClosedPosition] = []
 
     @property
     def positions(self) -> Mapping[Ticker, Position]:
@@ -115,6 +148,15 @@ class Portfolio:
     def activity(self, ticker: Ticker) -> Activity:
         """Return entries and the times of the last entry and exit in a market."""
         return self._activity.get(ticker, _NOTHING)
+
+    @property
+    def closed(self) -> tuple[ClosedPosition, ...]:
+        """The last `RESULTS_KEPT` positions that ended, the latest end last.
+
+        They stand in the order of their ends and not of their booking, because recovery books
+        all fills before all settlements.
+        """
+        return tuple(self._closed)
 
     def knows(self, trade_id: str) -> bool:
         """Return whether this trade has been booked."""
@@ -146,6 +188,7 @@ class Portfolio:
         if opened:
             self._open(fill, opened, strategy)
         self.realized_e6 += realized
+        self._keep_result(fill.ticker, held, realized, fill.at_us)
         return realized
 
     def _open(self, fill: Fill, opened_e2: E2, strategy: str | None) -> None:
@@ -159,11 +202,15 @@ class Portfolio:
             strategy=held.strategy if held else strategy,
             opened_us=held.opened_us if held else fill.at_us,
         )
-        seen = self.activity(fill.ticker)
+        seen, day = self.activity(fill.ticker), fill.at_us // DAY_US
+        known = -1 if seen.entry_day is None else seen.entry_day
+        before = seen.entries_of_day if day <= known else 0
         self._activity[fill.ticker] = msgspec.structs.replace(
             seen,
             entries=seen.entries + (held is None),
             last_entry_us=_later(seen.last_entry_us, fill.at_us),
+            entry_day=max(day, known),
+            entries_of_day=before + (held is None and day >= known),
         )
 
     def _close(self, held: Position, closed_e2: E2, price_e4: E4, at_us: Micros) -> E6:
@@ -188,6 +235,27 @@ class Portfolio:
         if held is not None and held.strategy is None:
             self._positions[ticker] = msgspec.structs.replace(held, strategy=strategy)
 
+    def _keep_result(
+        self, ticker: Ticker, before: Position | None, realized_e6: E6, at_us: Micros
+    ) -> None:
+        """Add to a position's result, and keep it once the position is gone or has turned."""
+        after = self._positions.get(ticker)
+        total = self._running.get(ticker, 0) + realized_e6
+        if before is None or (after is not None and after.side is before.side):
+            self._running[ticker] = total
+            return
+        self._running.pop(ticker, None)
+        ended = ClosedPosition(
+            ticker=ticker, strategy=before.strategy, closed_us=at_us, pnl_e6=total
+        )
+        insort(self._closed, ended, key=lambda one: (one.closed_us, one.ticker))
+        del self._closed[:-RESULTS_KEPT]
+        if total < 0:
+            seen = self.activity(ticker)
+            self._activity[ticker] = msgspec.structs.replace(
+                seen, last_loss_us=_later(seen.last_loss_us, at_us)
+            )
+
     def settle(self, settlement: Settlement) -> E6 | None:
         """Book a finalized market's payment: once for each contract, and its fee once.
 
@@ -208,6 +276,7 @@ class Portfolio:
         self.cash_e6 += price * held.quantity_e2 - fee
         self.fees_e6 += fee
         self.realized_e6 += realized
+        self._keep_result(settlement.ticker, held, realized, settlement.at_us)
         return realized
 
     def book_external(self, change_e6: E6) -> None:

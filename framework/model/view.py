@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, NoReturn, Protocol
 
 from framework.model.book import OrderBook
 from framework.model.market import Market, moment
-from framework.model.portfolio import Activity, Portfolio, Position
+from framework.model.portfolio import DAY_US, Activity, ClosedPosition, Portfolio, Position
 from framework.model.units import (
     E2,
     E4,
@@ -294,6 +294,9 @@ class Exposure(Protocol):
     def cash_e6(self, shard: int) -> E6:
         """Return the cash of a shard."""
 
+    def bankroll_e6(self) -> E6:
+        """Return all cash, plus positions at their last good bid, else at cost."""
+
 
 class PortfolioView(_Frozen):
     """Money and positions, as a decision hook sees them."""
@@ -320,6 +323,11 @@ class PortfolioView(_Frozen):
         return money_of(self._portfolio.realized_e6)
 
     @property
+    def bankroll(self) -> Decimal:
+        """All cash, plus positions at their last good bid (else at cost), in dollars."""
+        return money_of(self._exposure.bankroll_e6())
+
+    @property
     def positions(self) -> tuple[Position, ...]:
         """Every open position."""
         return tuple(self._portfolio)
@@ -331,6 +339,16 @@ class PortfolioView(_Frozen):
     def activity(self, ticker: Ticker) -> Activity:
         """Return entries and the times of the last entry and exit in a market."""
         return self._portfolio.activity(ticker)
+
+    @property
+    def closed(self) -> tuple[ClosedPosition, ...]:
+        """The last positions that ended, the latest end last; at most `RESULTS_KEPT`."""
+        return self._portfolio.closed
+
+    def entries_today(self, ticker: Ticker) -> int:
+        """Return how many positions were opened in a market since midnight UTC."""
+        done = self.activity(ticker)
+        return done.entries_of_day if done.entry_day == self.at_us // DAY_US else 0
 
     def since_exit(self, ticker: Ticker) -> timedelta | None:
         """Return how long ago a market was last left, or None if never."""

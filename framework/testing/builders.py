@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Final, TypeAlias
 
 from framework.model.book import OrderBook
-from framework.model.market import WHOLE_CENT, Market, MarketStatus, PriceGrid
+from framework.model.market import WHOLE_CENT, Market, MarketStatus, PriceGrid, Settlement
 from framework.model.orders import Fill, Order, Purpose, TimeInForce, Urgency
 from framework.model.portfolio import Portfolio, Position
 from framework.model.units import E6, Micros, Side, Ticker, to_e2, to_e4, to_e6
@@ -43,6 +43,8 @@ def market(
     ticker: Ticker = TICKER,
     *,
     event_ticker: Ticker = EVENT,
+    series_ticker: Ticker | None = "",
+    category: str | None = None,
     status: MarketStatus = MarketStatus.ACTIVE,
     grid: PriceGrid = WHOLE_CENT,
     open_us: Micros | None = NOW_US - 24 * HOUR_US,
@@ -58,7 +60,8 @@ def market(
     return Market(
         ticker=ticker,
         event_ticker=event_ticker,
-        series_ticker=event_ticker.partition("-")[0],
+        series_ticker=event_ticker.partition("-")[0] if series_ticker == "" else series_ticker,
+        category=category,
         status=status,
         grid=grid,
         open_us=open_us,
@@ -216,6 +219,8 @@ class StatedExposure:
     orders_open: int = 0
     sent_us: tuple[Micros, ...] = ()
     pnl_of_day: E6 = 0
+    bankroll: E6 | None = None
+    """None is the cash: nothing is held."""
 
     def in_market_e6(self, ticker: Ticker) -> E6:  # noqa: ARG002 - the protocol's name
         """Return the stated exposure of any market."""
@@ -249,6 +254,14 @@ class StatedExposure:
         """Return a shard's cash."""
         return self.cash if self.by_shard is None else self.by_shard.get(shard, 0)
 
+    def bankroll_e6(self) -> E6:
+        """Return the stated bankroll."""
+        return self.cash if self.bankroll is None else self.bankroll
+
+
+def _by_shard(cash: Mapping[int, Number] | None) -> dict[int, E6] | None:
+    return None if cash is None else {shard: to_e6(held) for shard, held in cash.items()}
+
 
 def portfolio_view(
     *fills: Fill,
@@ -261,6 +274,8 @@ def portfolio_view(
     open_orders: int = 0,
     sent_us: Iterable[Micros] = (),
     pnl_of_day: Number = 0,
+    bankroll: Number | None = None,
+    settlements: Iterable[Settlement] = (),
     at_us: Micros = NOW_US,
 ) -> PortfolioView:
     """Return a portfolio after `fills`, beside exposure in dollars as stated.
@@ -276,18 +291,18 @@ def portfolio_view(
         open_orders: Orders pending, open or unknown.
         sent_us: When orders were sent.
         pnl_of_day: Realized plus unrealized P&L since midnight UTC.
+        bankroll: Cash and positions together; the cash unless stated.
+        settlements: Payments, booked after the fills.
         at_us: The present moment.
     """
     money = Portfolio(to_e6(cash))
     for done in fills:
         money.apply(done, OWNER)
+    for paid in settlements:
+        money.settle(paid)
     stated = StatedExposure(
         cash=money.cash_e6,
-        by_shard=(
-            None
-            if cash_by_shard is None
-            else {shard: to_e6(held) for shard, held in cash_by_shard.items()}
-        ),
+        by_shard=_by_shard(cash_by_shard),
         reserved=to_e6(reserved),
         market=to_e6(market_exposure),
         event=to_e6(event_exposure),
@@ -295,5 +310,6 @@ def portfolio_view(
         orders_open=open_orders,
         sent_us=tuple(sent_us),
         pnl_of_day=to_e6(pnl_of_day),
+        bankroll=None if bankroll is None else to_e6(bankroll),
     )
     return PortfolioView(money, stated, at_us)

@@ -764,6 +764,18 @@ def test_a_fill_told_by_the_exchanges_id_alone_is_its_orders_once_the_id_is_know
     assert held.strategy == "under_test"
 
 
+def test_without_an_exit_that_speaks_for_it_a_position_is_held_to_settlement():
+    play = holding(Buyer(), Sizer())
+    lost = Settlement(ticker=TICKER, at_us=NOW_US + 3, result="no", yes_pays_e4=0)
+
+    play.event(bids("0.10", "0.80", at=NOW_US + 1)).expect()
+    play.event(tick(NOW_US + 2)).expect()
+    play.event(MarketSettled(at_us=NOW_US + 3, settlement=lost)).expect()
+
+    (closed,) = play.engine.state.portfolio.closed
+    assert closed.pnl_e6 == play.engine.state.portfolio.realized_e6 == -9_300_000
+
+
 def test_a_report_brings_the_fill_that_the_stream_lost(play):
     play.event(bids())
     play.event(accepted(play)).ignore()

@@ -204,3 +204,15 @@ def test_deposits_are_no_profit_and_a_new_day_starts_at_zero():
     desk.worst.start_day(NOW_US + 86_400_000_000)
 
     assert desk.worst.pnl_of_day_e6() == 0
+
+
+def test_the_bankroll_is_all_cash_with_positions_at_their_bid():
+    desk = Desk()
+    desk.portfolio.book_external(50 * DOLLAR)
+    desk.hold("A", Side.YES, "0.90", 10)
+    at_cost = desk.worst.bankroll_e6()
+    desk.marks["A", Side.YES] = 8_000
+
+    assert at_cost == 50 * DOLLAR
+    assert desk.worst.bankroll_e6() == 49 * DOLLAR
+    assert desk.worst.equity_e6() == -1 * DOLLAR

@@ -53,6 +53,7 @@ def market(
         ticker=record.ticker,
         event_ticker=record.event_ticker,
         series_ticker=event.series_ticker if event else None,
+        category=rates.category or None,
         title=record.title or record.yes_sub_title,
         status=_known_status(record.status, drift),
         grid=_grid(record.price_ranges),

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from framework.model.market import Settlement
 from framework.model.orders import Fill
-from framework.model.portfolio import Portfolio, Position
+from framework.model.portfolio import DAY_US, RESULTS_KEPT, Portfolio, Position
 from framework.model.units import Side, complement
+from framework.testing import builders
 
 OPENING = 1_000_000_000
 TICKERS = ("A", "B")
@@ -445,3 +446,74 @@ def test_cash_from_outside_is_no_profit():
     assert portfolio.cash_e6 == OPENING - 5_000_000
     assert portfolio.external_e6 == -5_000_000
     assert portfolio.realized_e6 == 0
+
+
+def trip(portfolio, name, *, paid, got, at_us, ticker="T"):
+    """Buy one YES and sell it again."""
+    common = {"ticker": ticker, "quantity": 1}
+    portfolio.apply(builders.fill(f"{name}-in", price=paid, at_us=at_us - 1, **common), "s")
+    sale = builders.fill(f"{name}-out", side=Side.NO, price=1 - Decimal(got), at_us=at_us, **common)
+    portfolio.apply(sale, "s")
+
+
+def test_keeps_what_a_position_brought_once_it_is_gone():
+    portfolio = Portfolio()
+    portfolio.apply(builders.fill("a", price="0.50", quantity=2, fee="0.02", at_us=1), "s")
+
+    assert portfolio.closed == ()
+
+    portfolio.apply(builders.fill("b", side=Side.NO, price="0.40", quantity=1, at_us=2), "s")
+    assert portfolio.closed == ()
+
+    portfolio.settle(
+        Settlement(ticker=builders.TICKER, at_us=3, result="no", yes_pays_e4=0, fee_e6=10_000)
+    )
+    (closed,) = portfolio.closed
+    assert (closed.strategy, closed.closed_us, closed.pnl) == ("s", 3, Decimal("-0.43"))
+
+
+def test_a_position_that_turned_has_ended_and_another_begun():
+    portfolio = Portfolio()
+    portfolio.apply(builders.fill("a", price="0.50", quantity=1, at_us=1), "s")
+    portfolio.apply(builders.fill("b", side=Side.NO, price="0.40", quantity=3, at_us=2), "s")
+
+    assert [one.pnl for one in portfolio.closed] == [Decimal("0.10")]
+    assert portfolio.position(builders.TICKER).side is Side.NO
+
+
+def test_closed_positions_stand_in_the_order_of_their_ends_whatever_was_booked_first():
+    """Recovery books every fill before the first settlement."""
+    portfolio = Portfolio()
+    portfolio.apply(builders.fill("a", ticker="A", at_us=1), "s")
+    trip(portfolio, "b", paid="0.50", got="0.60", at_us=30, ticker="B")
+    portfolio.settle(Settlement(ticker="A", at_us=20, result="yes", yes_pays_e4=10_000))
+
+    assert [one.ticker for one in portfolio.closed] == ["A", "B"]
+
+
+def test_remembers_a_bounded_number_of_closed_positions():
+    portfolio = Portfolio()
+    for number in range(RESULTS_KEPT + 5):
+        trip(portfolio, f"t{number}", paid="0.50", got="0.60", at_us=10 * (number + 1))
+
+    assert len(portfolio.closed) == RESULTS_KEPT
+    assert portfolio.closed[-1].closed_us == 10 * (RESULTS_KEPT + 5)
+
+
+@pytest.mark.parametrize(("got", "lost"), [("0.49", 5), ("0.50", None), ("0.51", None)])
+def test_remembers_when_a_position_last_ended_with_a_loss(got, lost):
+    portfolio = Portfolio()
+    trip(portfolio, "a", paid="0.50", got=got, at_us=5)
+
+    assert portfolio.activity("T").last_loss_us == lost
+
+
+def test_counts_the_entries_of_the_last_day_with_one():
+    day, portfolio = DAY_US, Portfolio()
+    for number, at_us in enumerate((day + 5, day + 10, 3 * day + 5, 2 * day + 5)):
+        trip(portfolio, f"t{number}", paid="0.50", got="0.60", at_us=at_us)
+
+        seen = portfolio.activity("T")
+        expected = [(1, 1), (1, 2), (3, 1), (3, 1)][number]
+        assert (seen.entry_day, seen.entries_of_day) == expected
+    assert portfolio.activity("T").entries == 4

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from framework.model.book import OrderBook
 from framework.model.market import Market, MarketStatus
 from framework.model.orders import Fill
-from framework.model.portfolio import Portfolio
+from framework.model.portfolio import DAY_US, Portfolio
 from framework.model.units import Side
 from framework.model.view import PortfolioView, Snapshot, Touch, Trade
 
@@ -274,6 +274,9 @@ class Exposure:
     def cash_e6(self, shard):
         return {0: 80_000_000, 2: 9_000_000}[shard]
 
+    def bankroll_e6(self):
+        return 10_000_010
+
 
 def bought(**terms):
     given_terms = {
@@ -333,3 +336,20 @@ class TestPortfolioView:
         assert before is None
         assert view.since_exit("T") == timedelta(seconds=30)
         assert view.activity("T").entries == 1
+
+    def test_bankroll(self, view):
+        assert view.bankroll == D("10.00001")
+
+    def test_positions_that_ended(self, portfolio, view):
+        portfolio.apply(bought(trade_id="u", side=Side.NO, at_us=NOW))
+
+        assert [one.pnl for one in view.closed] == [D("-0.02")]
+        assert view.closed[0].closed_at == datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+    def test_entries_of_this_utc_day(self, portfolio):
+        opened = bought().at_us
+        tomorrow = (opened // DAY_US + 1) * DAY_US
+
+        assert PortfolioView(portfolio, Exposure(), NOW).entries_today("T") == 1
+        assert PortfolioView(portfolio, Exposure(), tomorrow).entries_today("T") == 0
+        assert PortfolioView(portfolio, Exposure(), NOW).entries_today("U") == 0

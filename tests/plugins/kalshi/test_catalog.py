@@ -54,11 +54,21 @@ def test_markets_are_told_with_series_fees_and_exclusion(catalog, server):
 
     assert (found.series_ticker, found.mutually_exclusive) == ("S", True)
     assert str(found.fee_multiplier) == "0.5"
+    assert found.category is None
     assert server.asked("GET", "/markets")[0].query == {
         "limit": "1000",
         "status": "open",
         "mve_filter": "exclude",
     }
+
+
+def test_a_market_is_told_with_the_category_of_its_series(catalog, server):
+    sports = {**series("S"), "category": "Sports"}
+    tell(server, market("M-1"), events=[event("E-1")], all_series=[sports])
+
+    (found,) = catalog(listed)
+
+    assert found.category == "Sports"
 
 
 def test_events_and_series_are_read_once(catalog, server):
