@@ -4,8 +4,9 @@ Asks the pipeline in the fixed order (filter, exit, entry, size, risk) and notes
 that changed. It sends nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 
 import msgspec
 
@@ -13,7 +14,7 @@ from framework.exchange import Capabilities
 from framework.model.market import PriceGrid, moment
 from framework.model.orders import Order, Purpose, TimeInForce, Urgency
 from framework.model.portfolio import Position
-from framework.model.records import NO_SIGNAL, STAY, Stage, Verdict
+from framework.model.records import NO_SIGNAL, OFF_GRID, STAY, Stage, Verdict
 from framework.model.signals import EntrySignal, ExitSignal, Rejection
 from framework.model.units import (
     E2,
@@ -139,7 +140,10 @@ class Decisions:
             self._note(watched, owner, Stage.EXIT, (Rejection(STAY, "no exit"), None))
             return []
         signal, plugin = found
-        self._note(watched, owner, Stage.EXIT, None, plugin=plugin, why=signal.reason)
+        numbers = {"limit": signal.limit}
+        self._note(
+            watched, owner, Stage.EXIT, None, plugin=plugin, why=signal.reason, numbers=numbers
+        )
         waited = watched.left_us
         too_soon = waited is not None and self._state.now_us - waited < self._retry_us()
         if too_soon and not resting:
@@ -205,13 +209,24 @@ class Decisions:
     def _entry(self, watched: Watched, strategy: str, snapshot: Snapshot) -> list[Wanted]:
         signals = self._pipeline.signal_entry(strategy, snapshot, self._portfolio())
         if not signals:
-            self._note(watched, strategy, Stage.SIGNAL, (Rejection(NO_SIGNAL, ""), None))
+            if watched.verdicts.get((strategy, Stage.SIGNAL)) != (None, NO_SIGNAL):
+                seen = _seen(snapshot)  # asked at every quote, told when it changes
+                no_opinion = (Rejection(NO_SIGNAL, ""), None)
+                self._note(watched, strategy, Stage.SIGNAL, no_opinion, numbers=seen)
             return []
         wanted: list[Wanted] = []
         for signal, plugin in signals:
             if any(wish.side is signal.side for wish in wanted):
                 continue  # one entry a side: the first signal is the one that is sized
-            self._note(watched, strategy, Stage.SIGNAL, None, plugin=plugin, why=signal.reason)
+            self._note(
+                watched,
+                strategy,
+                Stage.SIGNAL,
+                None,
+                plugin=plugin,
+                why=signal.reason,
+                numbers=_terms(signal),
+            )
             self._signals[strategy, watched.market.ticker, signal.side] = signal
             wanted.append(
                 Wanted(
@@ -240,7 +255,8 @@ class Decisions:
             refusal = Rejection("zero_size", f"{plugin} sized {quantity_of(asked_e2)}")
             self._note(watched, wish.strategy, Stage.SIZE, (refusal, plugin))
             return None
-        self._note(watched, wish.strategy, Stage.SIZE, None, plugin=plugin)
+        numbers = {"contracts": quantity_of(quantity_e2)}
+        self._note(watched, wish.strategy, Stage.SIZE, None, plugin=plugin, numbers=numbers)
         sized = msgspec.structs.replace(order, quantity_e2=quantity_e2)
         objections = self._pipeline.check_risk(wish.strategy, sized, snapshot, portfolio)
         self._note_risk(watched, wish.strategy, objections)
@@ -256,7 +272,7 @@ class Decisions:
     def refuse_off_grid(self, watched: Watched, wish: Wanted) -> None:
         """Note that a wish's price does not stand on the market's grid."""
         stage = Stage.SIGNAL if wish.purpose is Purpose.ENTRY else Stage.EXIT
-        refusal = Rejection("off_grid", f"{price_of(wish.limit_e4)} is not a price here")
+        refusal = Rejection(OFF_GRID, f"{price_of(wish.limit_e4)} is not a price here")
         self._note(watched, wish.strategy, stage, (refusal, None))
 
     def _note_risk(
@@ -278,6 +294,7 @@ class Decisions:
         *,
         plugin: str | None = None,
         why: str = "",
+        numbers: Mapping[str, Decimal] | None = None,
     ) -> None:
         """Write a verdict down when it differs from the last one of its kind."""
         code = None
@@ -296,6 +313,7 @@ class Decisions:
                 plugin=plugin,
                 code=code,
                 message=why,
+                numbers=dict(numbers or {}),
             )
         )
 
@@ -321,6 +339,18 @@ def _kept(live: LiveOrder) -> Wanted:
         reason=order.reason,
         urgency=order.urgency,
     )
+
+
+def _terms(signal: EntrySignal) -> dict[str, Decimal]:
+    """Return what a signal asks for; the side stands in its reason and in its order."""
+    known = {"limit": signal.limit}
+    return known if signal.break_even is None else {**known, "break_even": signal.break_even}
+
+
+def _seen(snapshot: Snapshot) -> dict[str, Decimal]:
+    """Return what a strategy that wants nothing was shown."""
+    seen = {"bid": snapshot.yes.bid, "ask": snapshot.yes.ask, "volume": snapshot.volume}
+    return {name: number for name, number in seen.items() if number is not None}
 
 
 def _micros(span: timedelta | None) -> Micros | None:

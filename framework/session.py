@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from framework.clock import run_real, run_virtual, stopwatch, wall_clock_us
+from framework.compiled import DECISIONS
 from framework.control import read_halt_file
 from framework.errors import ConfigError, FrameworkError, InvariantError, LedgerError
 from framework.faults import causes
@@ -175,6 +176,13 @@ def _header(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> dict
         "settings": hashlib.sha256(text).hexdigest(),
         "plugins": [row.name for row in plugins.rows if row.enabled],
         "strategies": list(plugins.strategies),
+        "asked": {
+            hook: {
+                strategy: [one.plugin for one in plugins.hooks(hook, strategy)]
+                for strategy in plugins.strategies
+            }
+            for hook in sorted(DECISIONS)
+        },
     }
 
 

@@ -1,24 +1,20 @@
 """`framework journal`: is a run's journal whole, and what does it say."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import click
 import msgspec
-from rich.console import Console
-from rich.progress import Progress
 
 from framework.cli.exits import BROKEN_DATA
-from framework.cli.runs import run_folder, runs_folder, runs_option
-from framework.journal import FILE_NAME, JournalReader, JournalReport, verify
+from framework.cli.journals import journal_path, reading
+from framework.cli.runs import runs_option
+from framework.journal import JournalReader, JournalReport, verify
 from framework.model.market import moment
 from framework.model.records import Record, Verdict
 
-_LONG_BYTES: Final = 64_000_000
-"""From here on a progress bar is worth its lines."""
 _WIDTH: Final = 160
 """Characters of an event's terms."""
 
@@ -41,8 +37,8 @@ def verify_(
 
     A journal without its end (the run goes on, or was killed) is whole as far as it goes.
     """
-    path = _path(run_or_path, runs)
-    with _bar(path) as progress:
+    path = journal_path(run_or_path, runs)
+    with reading(path, "verifying") as progress:
         report = verify(path, progress)
     if as_json:
         click.echo(msgspec.json.encode(report))
@@ -75,7 +71,7 @@ def show(
     as_json: bool,  # noqa: FBT001 - click hands options over by name
 ) -> None:
     """Print what happened and what was decided, as far as the journal's seals hold."""
-    reader = JournalReader(_path(run_or_path, runs))
+    reader = JournalReader(journal_path(run_or_path, runs))
     wanted = (record for record in reader if event in {None, type(record.event).__name__})
     lines = _json_lines(wanted) if as_json else _lines(wanted)
     for line in islice(lines, limit):
@@ -116,22 +112,3 @@ def _short(terms: dict[str, object]) -> str:
         if value is not None
     )
     return row if len(row) <= _WIDTH else f"{row[: _WIDTH - 3]}..."
-
-
-def _path(run_or_path: str, runs: Path | None) -> Path:
-    path = Path(run_or_path)
-    if path.is_file():
-        return path
-    return run_folder(runs_folder(runs), run_or_path) / FILE_NAME
-
-
-@contextmanager
-def _bar(path: Path) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how far a long verification is, on a terminal."""
-    console = Console(stderr=True)
-    if not console.is_terminal or not path.exists() or path.stat().st_size < _LONG_BYTES:
-        yield None
-        return
-    with Progress(console=console, transient=True) as progress:
-        task = progress.add_task(f"verifying {path.name}", total=None)
-        yield lambda done, size: progress.update(task, completed=done, total=size)

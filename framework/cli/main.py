@@ -25,6 +25,8 @@ VERBS: Final = {
     "check": ("framework.cli.check:check", "Say everything that is wrong with the settings."),
     "plugins": ("framework.cli.plugins:plugins", "List, explain, enable and disable plugins."),
     "journal": ("framework.cli.journal:journal", "Verify and read the journal of a run."),
+    "why": ("framework.cli.why:why", "Say why a market was traded in a run, or why not."),
+    "funnel": ("framework.cli.funnel:funnel", "Count what each step of a run's line removed."),
     "status": ("framework.cli.control:status", "Show what a running bot does."),
     "halt": ("framework.cli.control:halt", "Stop new risk; exits and cancels go on."),
     "resume": ("framework.cli.control:resume", "Release a halt."),

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from framework.errors import ConfigError
+from framework.journal import FILE_NAME
 from framework.validation import near_miss
 
 _Verb = TypeVar("_Verb", bound=Callable[..., Any])
@@ -52,3 +53,15 @@ def run_folder(runs: Path, name: str) -> Path:
     if matching:
         return runs / matching[-1]
     raise ConfigError(f"{runs}: no run {name!r}{near_miss(name, known)}")
+
+
+def newest_run(runs: Path) -> Path:
+    """Return the folder of the newest run: the names begin with the time.
+
+    Raises:
+        ConfigError: there is no run yet.
+    """
+    folders = [file.parent for file in runs.glob(f"*/{FILE_NAME}")]
+    if not folders:
+        raise ConfigError(f"{runs}: no run here yet; `framework run` makes one")
+    return max(folders, key=lambda folder: folder.name)

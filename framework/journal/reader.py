@@ -92,10 +92,21 @@ class JournalReader:
         Raises:
             JournalError: the journal was altered; the records before were not.
         """
+        return self.read()
+
+    def read(self, progress: Callable[[int, int], None] | None = None) -> Iterator[Record]:
+        """Yield the records in order, telling the bytes read so far, and all of them.
+
+        Raises:
+            JournalError: the journal was altered; the records before were not.
+        """
         with _open(self.path) as file:
+            size = self.path.stat().st_size
             blocks = _Blocks(file)
             for records in blocks:
                 yield from records
+                if progress is not None:
+                    progress(file.tell(), size)
         self.footer, self.fault = blocks.footer, blocks.fault
         if self.fault is not None and self.fault.kind is not FaultKind.CUT:
             raise JournalError(self.path, self.fault)

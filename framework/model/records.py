@@ -1,5 +1,6 @@
 """What the engine made of one event: the unit of audit, replay and display."""
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final
 
@@ -24,6 +25,8 @@ NO_SIGNAL: Final = "no_signal"
 """The strategy was asked and wants nothing."""
 STAY: Final = "stay"
 """No exit is wanted."""
+OFF_GRID: Final = "off_grid"
+"""A signal's price is none of the market's."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +41,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     plugin: str | None
     code: str | None
     message: str = ""
+    numbers: dict[str, Decimal] = {}
+    """What it was judged on, by name, in dollars and contracts; those unknown are left out."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

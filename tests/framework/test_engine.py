@@ -49,6 +49,7 @@ from framework.model.events import (
 from framework.model.market import MarketStatus, Settlement
 from framework.model.observation import Observation
 from framework.model.orders import OrderState, Purpose, TimeInForce
+from framework.model.records import NO_SIGNAL, Stage
 from framework.model.units import to_e4
 from framework.pipeline import Pipeline
 from framework.testing.builders import NOW_US, TICKER, fill, market, order
@@ -295,6 +296,24 @@ def test_buys_what_the_strategy_signals_at_the_size_it_is_given(play):
     assert play.order.purpose is Purpose.ENTRY
     assert play.order.client_order_id == "run-1"
     assert play.order.reason == "bid 0.92"
+
+
+def test_writes_the_numbers_down_on_which_it_decided(play):
+    play.event(bids("0.80"))
+    play.event(bids("0.92"))
+
+    told = {
+        (verdict.stage, verdict.code): verdict.numbers
+        for record in play.records
+        for verdict in record.verdicts
+    }
+    assert told[Stage.SIGNAL, NO_SIGNAL] == {
+        "bid": Decimal("0.80"),
+        "ask": Decimal("0.93"),
+        "volume": Decimal(20_000),
+    }
+    assert told[Stage.SIGNAL, None] == {"limit": Decimal("0.93")}
+    assert told[Stage.SIZE, None] == {"contracts": Decimal(10)}
 
 
 def test_decides_nothing_before_the_account_has_been_read():

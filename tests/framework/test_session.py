@@ -5,13 +5,15 @@ import os
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
+from framework.cli.main import main
 from framework.cli.project import load
 from framework.errors import ConfigError
 from framework.journal import JournalReader, verify
-from framework.model.events import AccountReported, LedgerRead
+from framework.model.events import AccountReported, LedgerRead, MarketListed
 from framework.run import Mode, RunOptions
 from framework.session import RunRequest, new_run_folder, run_session
 
@@ -55,6 +57,19 @@ def test_a_seeded_session_trades_and_its_books_balance(project):
     assert totals.cash == Decimal(10_000) + totals.realized
     assert totals.realized == totals.gained - totals.lost
     assert not result.troubles
+
+
+def test_the_journal_says_who_is_asked(project):
+    result = play(RunRequest(options=RunOptions(seed=3, duration_us=60_000_000)))
+
+    asked = JournalReader(Path(result.journal)).header["asked"]
+    assert asked["filter_market"]["high_probability"] == [
+        "tradable",
+        "liquidity",
+        "time_to_close",
+        "high_probability",
+    ]
+    assert asked["signal_exit"]["high_probability"] == ["stop_loss"]
 
 
 def test_every_contract_bought_is_sold_or_settled(project):
@@ -134,3 +149,35 @@ def test_an_exchange_plugin_that_cannot_open_ends_the_run_and_keeps_a_readable_j
     assert "Traceback" not in done.stderr
     (journal,) = project.glob("runs/*/journal.jsonl")
     assert not verify(journal).broken
+
+
+def test_why_and_funnel_tell_the_whole_of_a_session(project, capsys):
+    """Every market has its story, and the funnel ends with what the run itself has counted."""
+    result = play()
+
+    def told(*arguments):
+        assert main([*arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    capsys.readouterr()
+    (funnel,) = told("funnel")["strategies"]
+    assert funnel["markets"] == result.totals.markets
+    assert funnel["rows"][-1]["left"] == len(result.trips)
+    assert funnel["rows"][-1]["passes"] >= len(result.trips) > 0
+    stopped = {row["plugin"] or row["stage"]: row["removed"] for row in funnel["rows"]}
+    reader = JournalReader(next(project.glob("runs/*/journal.jsonl")))
+    tickers = {
+        record.event.market.ticker for record in reader if isinstance(record.event, MarketListed)
+    }
+    ends = []
+    for ticker in sorted(tickers):
+        story = told("why", ticker)
+        (outcome,) = story["outcomes"]
+        kinds = [step["kind"] for step in story["steps"]]
+        assert kinds[0] == "listed"
+        assert ("fill" in kinds) is outcome["bought"] is (story["trip"] is not None)
+        if not outcome["bought"]:
+            place = outcome["place"]
+            ends.append(outcome["refusal"]["plugin"] if place == "filter" else place)
+    assert {name: ends.count(name) for name in stopped} == stopped
+    assert len(ends) + len(result.trips) == len(tickers)

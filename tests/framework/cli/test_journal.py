@@ -179,7 +179,7 @@ def test_shows_nothing_that_was_altered(call, path):
 
 def test_a_long_verification_shows_its_progress(call, monkeypatch):
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setattr("framework.cli.journal._LONG_BYTES", 1)
+    monkeypatch.setattr("framework.cli.journals._LONG_BYTES", 1)
 
     code, out, err = call("verify", "s1")
 

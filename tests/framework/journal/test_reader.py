@@ -39,6 +39,14 @@ def test_reads_back_header_records_and_footer(journal, header, records, summary)
     assert reader.fault is None
 
 
+def test_tells_how_far_it_has_read(journal, journal_bytes, records):
+    seen = []
+
+    assert list(JournalReader(journal).read(lambda *parts: seen.append(parts))) == records
+    assert seen == sorted(seen)
+    assert seen[-1] == (len(journal_bytes), len(journal_bytes))
+
+
 def test_reads_twice(journal, records):
     reader = JournalReader(journal)
 

@@ -28,6 +28,8 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
         return st.one_of([values_of(part) for part in parts])
     if get_origin(kind) is tuple and parts[-1] is Ellipsis:
         return st.lists(values_of(parts[0]), max_size=2).map(tuple)
+    if get_origin(kind) is dict:
+        return st.dictionaries(*map(values_of, parts), max_size=2)
     if get_origin(kind) is tuple:
         return st.tuples(*map(values_of, parts))
     if issubclass(kind, Enum):
