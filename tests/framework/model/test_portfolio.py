@@ -517,3 +517,40 @@ def test_counts_the_entries_of_the_last_day_with_one():
         expected = [(1, 1), (1, 2), (3, 1), (3, 1)][number]
         assert (seen.entry_day, seen.entries_of_day) == expected
     assert portfolio.activity("T").entries == 4
+
+
+ENDS = st.sampled_from(["0.40", "0.50", "0.60", "settled no", "settled yes"])
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), ENDS), max_size=12, unique_by=lambda one: one[0]))
+def test_recovery_rebuilds_what_the_guards_read(ends):
+    """A ledger gives all fills before all settlements; the run had them as they came."""
+    live, fills, settlements = Portfolio(), [], []
+    for number, (market, end) in enumerate(ends):
+        at_us, ticker = number * DAY_US // 2, f"M{market}"
+        common = {"ticker": ticker, "quantity": 1, "fee": "0.01"}
+        fills.append(builders.fill(f"{number}-in", price="0.50", at_us=at_us, **common))
+        live.apply(fills[-1], "s")
+        if end.startswith("settled"):
+            pays = 10_000 if end == "settled yes" else 0
+            settlements.append(
+                Settlement(ticker=ticker, at_us=at_us + 9, result=end[8:], yes_pays_e4=pays)
+            )
+            live.settle(settlements[-1])
+        else:
+            price = 1 - Decimal(end)
+            fills.append(
+                builders.fill(f"{number}-out", side=NO, price=price, at_us=at_us + 9, **common)
+            )
+            live.apply(fills[-1], "s")
+    recovered = Portfolio()
+    for done in fills:
+        recovered.apply(done, "s")
+    for paid in settlements:
+        recovered.settle(paid)
+
+    assert recovered.closed == live.closed
+    assert len(live.closed) == len(ends)
+    assert [recovered.activity(f"M{n}") for n in range(6)] == [
+        live.activity(f"M{n}") for n in range(6)
+    ]
