@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import framework
 from framework.cli.main import main
 from framework.cli.project import load
 from framework.errors import ConfigError
@@ -149,6 +150,39 @@ def test_an_exchange_plugin_that_cannot_open_ends_the_run_and_keeps_a_readable_j
     assert "Traceback" not in done.stderr
     (journal,) = project.glob("runs/*/journal.jsonl")
     assert not verify(journal).broken
+
+
+GUARDED = """
+[plugins.series]
+allow = ["*"]
+
+[plugins.fixed_fraction]
+fraction = 0.01
+max_dollars = 30
+
+[plugins.time_exit]
+after = "1s"
+
+[plugins.cooldown]
+after_exit = "1h"
+scope = "event"
+
+[plugins.loss_streak]
+losses = 1
+"""
+"""Beside the packaged default: what is bought is sold a second later, mostly at a loss."""
+
+
+def test_stakes_times_and_streaks_work_together_in_a_session(project):
+    default = Path(framework.__file__).with_name("default.toml").read_text()
+    (project / "kalshi.toml").write_text(default + GUARDED)
+
+    result = play()
+
+    assert result.trips
+    assert all(trip.bought * trip.entry_price <= 30 for trip in result.trips)
+    assert any(trip.sold == trip.bought for trip in result.trips)
+    assert result.totals.rejections["risk.loss_streak"] > 0
 
 
 def test_why_and_funnel_tell_the_whole_of_a_session(project, capsys):
