@@ -57,7 +57,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     adapter, without network or keys.
     """
     # Standard output is the result's alone.
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     overrides: dict[str, object] = {} if mode is None else {"framework.mode": mode}
     settings, plugins = load(config, enable, disable, overrides)
     request = RunRequest(
