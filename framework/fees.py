@@ -11,6 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final, NamedTuple
 
+from framework.model.fees import FeeTerms
 from framework.model.units import E2, E4, E6, ONE_DOLLAR_E4, price_of, to_e2, to_e4
 
 DIRECT_E6: Final = 100
@@ -24,11 +25,15 @@ MAKER_RATES_E4: Final[dict[str, int]] = {
     "quadratic_with_maker_fees": 175,
     "quadratic_with_combo_maker_fees": 350,
 }
-"""Maker rates by fee type; the taker rate is the same for all."""
+"""Maker rates by fee type; the taker rate is the same for all.
+
+`flat` has a table that the API does not publish, and no series used it in September 2026; a type
+that is not here, `flat` among them, is charged the taker rate on both sides: no published rate is
+higher. Wrong predictions for it show as alarms of `framework.fee_check`, never as a refusal.
+"""
 
 
 def _rate_e4(fee_type: str, *, is_taker: bool) -> int:
-    # A type this version does not know is charged like a taker: no published rate is higher.
     return TAKER_RATE_E4 if is_taker else MAKER_RATES_E4.get(fee_type, TAKER_RATE_E4)
 
 
@@ -82,16 +87,20 @@ class OrderFees:
         self.carry_e6: E6 = 0
         """What rounding took too much so far and has not given back."""
 
-    def charge(self, price_e4: E4, quantity_e2: E2, *, is_taker: bool) -> Charge:
+    def charge(
+        self, price_e4: E4, quantity_e2: E2, *, is_taker: bool, terms: FeeTerms | None = None
+    ) -> Charge:
         """Return the fee of the order's next fill and remember what it over-rounded.
 
+        Terms given here are those of this fill, where they have changed since the order came.
         The rebate is capped in whole units, so that the balance stays on its precision and the
         fill's net fee never falls below zero.
         """
         unit = self._precision_e6
-        fee = trade_fee_e6(
-            price_e4, quantity_e2, self._fee_type, self._multiplier, is_taker=is_taker
-        )
+        fee_type, multiplier = self._fee_type, self._multiplier
+        if terms is not None:
+            fee_type, multiplier = terms.fee_type, terms.multiplier
+        fee = trade_fee_e6(price_e4, quantity_e2, fee_type, multiplier, is_taker=is_taker)
         # Floored towards minus infinity. Whether the fill opens or closes does not matter: the
         # dollar that a pair frees is always a whole number of precision units.
         rounding = -(price_e4 * quantity_e2 + fee) % unit

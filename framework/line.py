@@ -11,12 +11,14 @@ from typing import Protocol
 
 from framework.engine import Engine
 from framework.errors import LedgerError
+from framework.fee_check import FeeCheck
 from framework.journal import DecisionDigest, JournalWriter
 from framework.model.commands import AnyCommand, SubmitOrder
 from framework.model.events import (
     AccountReported,
     AnyEvent,
     IntentRefused,
+    LedgerRead,
     MarketSettled,
     OrderAbsent,
     OrderAccepted,
@@ -94,6 +96,7 @@ class Line:
         self.send: Callable[[Sequence[AnyCommand]], None] = lambda _: None
         self.digest = DecisionDigest()
         self.tally = Tally()
+        self.fees = FeeCheck(engine.state.market)
         self.count = 0
         """Events handled."""
 
@@ -129,6 +132,9 @@ class Line:
                 commands.extend(record.commands)
             if isinstance(event, _DURABLE):
                 durable.append(event)
+                self.fees.update(event)
+            elif isinstance(event, LedgerRead):
+                self.fees.update(event)
             elif isinstance(event, TradingHalted):
                 self._latch(event)
             elif isinstance(event, TradingResumed):

@@ -12,92 +12,20 @@ What keeps that honest:
   and is remembered under its exchange time; a print of that time eats so much less. The other way
   round needs nothing: the print has already eaten what the change takes away.
 - A print not newer than the newest message seen when an order joined cannot concern it.
-- An unusable or crossed book neither fills nor queues anybody.
+- An unusable or crossed book neither fills nor queues anybody; a halted market fills nobody.
 
 Every fill is at the order's limit or better. Pure: no clock, no ids of its own, no fees.
 """
 
 from collections.abc import Iterator, Mapping
-from enum import StrEnum
-from typing import NamedTuple
-
-import msgspec
 
 from framework.model.book import BookState, OrderBook
 from framework.model.orders import TimeInForce
 from framework.model.units import E2, E4, Micros, Side, complement
+from framework.placing import CancelReason, Execution, Incoming, Placement, SelfTrade
 from framework.queue import RestingOrder
 
-
-class SelfTrade(StrEnum):
-    """Which order yields when we would trade with ourselves."""
-
-    TAKER_AT_CROSS = "taker_at_cross"
-    MAKER = "maker"
-
-
-class CancelReason(StrEnum):
-    """Why matching took a remainder out."""
-
-    UNFILLED = "unfilled"
-    """What an immediate order could not get."""
-    POST_ONLY_CROSS = "post_only_cross"
-    REDUCE_ONLY = "reduce_only"
-    """More was asked for than the position holds."""
-    SELF_TRADE = "self_trade"
-
-
-class Incoming(msgspec.Struct, frozen=True, kw_only=True):
-    """An order as it reaches the book: it buys `side` at `limit` or better.
-
-    Raises:
-        ValueError: it is empty, or asks for two things that exclude each other.
-    """
-
-    order_id: str
-    side: Side
-    limit_e4: E4
-    quantity_e2: E2
-    time_in_force: TimeInForce = TimeInForce.GOOD_TILL_CANCELLED
-    post_only: bool = False
-    reduce_only: bool = False
-    self_trade: SelfTrade = SelfTrade.TAKER_AT_CROSS
-
-    def __post_init__(self) -> None:
-        rests = self.time_in_force is TimeInForce.GOOD_TILL_CANCELLED
-        if self.quantity_e2 <= 0:
-            raise ValueError(f"quantity must be positive (was {self.quantity_e2})")
-        if self.post_only and not rests:
-            raise ValueError("a post-only order must be allowed to rest")
-        if self.reduce_only and self.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL:
-            raise ValueError("a reduce-only order must be immediate-or-cancel")
-
-
-class Execution(NamedTuple):
-    """Contracts of `side` that one of our orders bought; the price is that side's."""
-
-    order_id: str
-    side: Side
-    price_e4: E4
-    quantity_e2: E2
-    is_taker: bool
-
-
-class Placement(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an incoming order at once: filled + resting + cancelled is all of it."""
-
-    executions: tuple[Execution, ...]
-    resting_e2: E2
-    cancelled_e2: E2
-    reason: CancelReason | None
-    """Why something was cancelled; None when nothing was."""
-    displaced: tuple[str, ...] = ()
-    """Our resting orders that yielded to it; they are out of the book."""
-
-    @property
-    def filled_e2(self) -> E2:
-        """What it bought."""
-        return sum(execution.quantity_e2 for execution in self.executions)
+__all__ = ["CancelReason", "Execution", "Incoming", "Matching", "Placement", "SelfTrade"]
 
 
 class _Plan:
@@ -121,6 +49,8 @@ class Matching:
 
     def __init__(self) -> None:
         self.book = OrderBook()
+        self.halted = False
+        """Whether orders rest without trading, as while the whole exchange pauses."""
         self._resting: dict[str, RestingOrder] = {}
         self._taken: dict[tuple[Side, E4], E2] = {}
         self._newest_us: Micros | None = None
@@ -165,6 +95,51 @@ class Matching:
             reason=reason,
             displaced=tuple(order.order_id for order in plan.displaced),
         )
+
+    def amend(self, incoming: Incoming) -> Placement:
+        """Change a resting order; `quantity_e2` is what is to remain of it.
+
+        Less of it keeps its place in the queue; another price or more of it is matched like a
+        new order and goes to the end. A post-only order that would cross stays as it was.
+
+        Raises:
+            KeyError: no such order rests here.
+        """
+        order = self._resting[incoming.order_id]
+        if incoming.limit_e4 == order.limit_e4 and incoming.quantity_e2 <= order.remaining_e2:
+            order.remaining_e2 = incoming.quantity_e2
+            return Placement(
+                executions=(), resting_e2=incoming.quantity_e2, cancelled_e2=0, reason=None
+            )
+        before = dict(self._resting)
+        del self._resting[incoming.order_id]
+        placement = self.place(incoming)
+        if placement.reason is CancelReason.POST_ONLY_CROSS:
+            self._resting = before
+        return placement
+
+    def queue_ahead_e2(self, order_id: str) -> E2 | None:
+        """Return the contracts ahead of an order at its level, our own older ones included.
+
+        None before any usable book.
+
+        Raises:
+            KeyError: no such order rests here.
+        """
+        order = self._resting[order_id]
+        if order.ahead_e2 is None:
+            return None
+        own = 0
+        for other in self._at(order.side, order.limit_e4):
+            if other is order:
+                break
+            own += other.remaining_e2
+        return order.ahead_e2 + own
+
+    def resume(self) -> list[Execution]:
+        """Trade again after a halt and return what the displayed book fills at once."""
+        self.halted = False
+        return self._cross()
 
     def cancel(self, order_id: str) -> E2:
         """Take an order out of the book and return what remained of it.
@@ -234,7 +209,7 @@ class Matching:
             exchange_us: When it happened, for the rules in the module's text.
         """
         self._advance(exchange_us)
-        if not self._resting or not self.book.valid:
+        if self.halted or not self._resting or not self.book.valid:
             return []
         found: list[Execution] = []
         left = quantity_e2
@@ -349,7 +324,7 @@ class Matching:
     def _cross(self) -> list[Execution]:
         """Fill our orders that the opposite displayed bids now cross, at their own limits."""
         found: list[Execution] = []
-        if not self._resting or not self.book.valid:
+        if self.halted or not self._resting or not self.book.valid:
             return found
         for side in (Side.YES, Side.NO):
             best = self.book.bid(side.opposite)

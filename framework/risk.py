@@ -125,8 +125,9 @@ class WorstCase:
         market = self._market(live.order.ticker)
         if market is None:
             return worst_fee_e6(live.order.limit_e4, live.remaining_e2)
+        terms = market.worst_fee_terms(live.sent_us)
         return worst_fee_e6(
-            live.order.limit_e4, live.remaining_e2, market.fee_type, market.fee_multiplier
+            live.order.limit_e4, live.remaining_e2, terms.fee_type, terms.multiplier
         )
 
     def reserved_e6(self, shard: int) -> E6:

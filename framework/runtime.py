@@ -331,7 +331,11 @@ class Runtime:
             totals=self.line.tally.totals(),
             trips=self.line.tally.trips(),
             journal=str(self.run.folder / FILE_NAME),
-            troubles=(*self.troubles, *self._outbox.troubles),
+            troubles=(
+                *self.troubles,
+                *self._outbox.troubles,
+                *(f"fees: {alarm}" for alarm in self.line.fees.alarms),
+            ),
         )
 
 

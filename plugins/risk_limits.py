@@ -169,10 +169,8 @@ class RiskLimits(Plugin):
 def _buying_power(
     order: Order, snapshot: Snapshot, portfolio: PortfolioView
 ) -> Iterator[Rejection]:
-    market = snapshot.market
-    outlay = worst_outlay_e6(
-        order.limit_e4, order.quantity_e2, market.fee_type, market.fee_multiplier
-    )
+    terms = snapshot.market.worst_fee_terms(snapshot.at_us)
+    outlay = worst_outlay_e6(order.limit_e4, order.quantity_e2, terms.fee_type, terms.multiplier)
     cash = portfolio.buying_power(order.shard)
     yield from _above("buying_power", "dollars with fees", money_of(outlay), cash)
 

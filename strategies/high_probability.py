@@ -203,9 +203,8 @@ class HighProbability(Plugin):
         if not depth >= self.min_depth or not self._may_enter(snapshot, portfolio):
             return None
         price = price_of(price_e4)
-        wins = break_even(
-            price, self.min_depth, market.fee_type, market.fee_multiplier, is_taker=takes
-        )
+        fees = market.fee_terms(snapshot.at_us)
+        wins = break_even(price, self.min_depth, fees.fee_type, fees.multiplier, is_taker=takes)
         return EntrySignal(
             side=book.side,
             limit=price,

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from framework.model.fees import FeeSchedule, FeeTerms
 from framework.model.units import (
     E2,
     E4,
@@ -191,6 +192,8 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     """What a YES contract pays once finalized."""
     fee_type: str = "quadratic"
     fee_multiplier: Decimal = Decimal(1)
+    fees: FeeSchedule | None = None
+    """Changes, overrides and waivers; None while the two fields above hold all the time."""
     shard: int = 0
     """Kalshi's `exchange_index`: which matching engine and which cash it uses."""
 
@@ -218,6 +221,18 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     def close_time(self) -> datetime | None:
         """When trading is due to end; it can move both ways."""
         return None if self.close_us is None else moment(self.close_us)
+
+    def fee_terms(self, at_us: Micros) -> FeeTerms:
+        """Return the fee terms in force at a moment."""
+        if self.fees is None:
+            return FeeTerms(self.fee_type, self.fee_multiplier)
+        return self.fees.terms(at_us)
+
+    def worst_fee_terms(self, from_us: Micros) -> FeeTerms:
+        """Return the dearest fee terms that an order sent now can meet while it rests."""
+        if self.fees is None:
+            return FeeTerms(self.fee_type, self.fee_multiplier)
+        return self.fees.worst(from_us)
 
     def is_open(self, now_us: Micros) -> bool:
         """Return whether orders may be sent: active, and inside its opening hours."""

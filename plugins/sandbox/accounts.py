@@ -49,9 +49,15 @@ class Accounts:
         """Return the portfolio of a shard; one without cash is opened at need."""
         return self._shards.setdefault(shard, Portfolio())
 
+    def cash_of(self, shard: int) -> E6:
+        """Return the cash of a shard; looking opens none."""
+        portfolio = self._shards.get(shard)
+        return 0 if portfolio is None else portfolio.cash_e6
+
     def position(self, market: Market) -> Position | None:
         """Return the open position in a market, or None when flat."""
-        return self.shard(market.shard).position(market.ticker)
+        portfolio = self._shards.get(market.shard)
+        return None if portfolio is None else portfolio.position(market.ticker)
 
     def signed_e2(self, market: Market) -> E2:
         """Return the net position of a market: positive is YES."""
@@ -143,8 +149,9 @@ def reserved_e6(market: Market, position_e2: E2, orders: Iterable[OrderRow]) -> 
     for order in orders:
         free = min(order.remaining_e2, closable[order.side])
         closable[order.side] -= free
+        terms = market.worst_fee_terms(order.created_us)
         total += worst_outlay_e6(
-            order.limit_e4, order.remaining_e2 - free, market.fee_type, market.fee_multiplier
+            order.limit_e4, order.remaining_e2 - free, terms.fee_type, terms.multiplier
         )
     return total
 

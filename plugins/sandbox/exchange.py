@@ -7,9 +7,6 @@ what the world says, and our fills are worked out beside them.
 
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
-from typing import Final, Literal, TypeAlias
-
-from msgspec.structs import replace
 
 from framework.errors import InvariantError
 from framework.model.book import OrderBook
@@ -23,20 +20,24 @@ from framework.model.events import (
     QuoteTicked,
     TradePrinted,
 )
-from framework.model.market import EventGroup, Market, MarketStatus, Series, Settlement
+from framework.model.market import EventGroup, Market, Series
 from framework.model.units import E2, E6, Micros, Ticker
 from plugins.sandbox.accounts import Accounts
+from plugins.sandbox.life import SWEEP_AFTER_US, MarketLife, Timer
 from plugins.sandbox.listings import Listing, MarketsView
 from plugins.sandbox.orders import OrderDesk
 from plugins.sandbox.rows import (
+    Amendment,
     FillNotice,
     FillRow,
     LifecycleKind,
     LifecycleNotice,
     NewOrder,
     Notice,
+    OrderGroup,
     OrderNotice,
     OrderRow,
+    Pause,
     PositionRow,
     Refusal,
     RowStatus,
@@ -45,25 +46,24 @@ from plugins.sandbox.rows import (
 from plugins.sandbox.world import World
 
 __all__ = [
+    "SWEEP_AFTER_US",
+    "Amendment",
     "FillNotice",
     "FillRow",
     "LifecycleKind",
     "LifecycleNotice",
     "NewOrder",
     "Notice",
+    "OrderGroup",
     "OrderNotice",
     "OrderRow",
+    "Pause",
     "PositionRow",
     "Refusal",
     "RowStatus",
     "SandboxExchange",
     "SettlementRow",
 ]
-
-SWEEP_AFTER_US: Final = 250_000
-"""Resting orders outlive the close a little: nothing trades, and a cancel fails as inactive."""
-
-_Timer: TypeAlias = Literal["close", "sweep", "expire"]
 
 
 class SandboxExchange:
@@ -86,14 +86,13 @@ class SandboxExchange:
         self.now_us: Micros = world.start_us
         self.series: Mapping[Ticker, Series] = world.series
         self.event_groups: Mapping[Ticker, EventGroup] = world.event_groups
-        self.settlements: list[SettlementRow] = []
-        """The oldest first."""
         self._listings: dict[Ticker, Listing] = {}
         self.markets: Mapping[Ticker, Market] = MarketsView(self._listings, lambda: self.now_us)
         """Every market listed so far, as it is known now."""
         self._accounts = Accounts({0: cash_e6, **(other_shards or {})})
         self._desk = OrderDesk(self._accounts, str(world.start_us))
-        self._timers: list[tuple[Micros, int, _Timer, str]] = []
+        self._life = MarketLife(self._desk, self._accounts, self._set_timer)
+        self._timers: list[tuple[Micros, int, Timer, str]] = []
         self._timers_set = 0
 
     # ---------------------------------------------------------------------------------- reads
@@ -101,12 +100,27 @@ class SandboxExchange:
     @property
     def orders(self) -> Mapping[str, OrderRow]:
         """Every order by id, the oldest first."""
-        return self._desk.orders
+        return self._desk.blotter.orders
 
     @property
     def fills(self) -> Sequence[FillRow]:
         """Every execution, the oldest first."""
-        return self._desk.fills
+        return self._desk.blotter.fills
+
+    @property
+    def settlements(self) -> Sequence[SettlementRow]:
+        """Every payment, the oldest first."""
+        return self._life.settlements
+
+    @property
+    def pause(self) -> Pause:
+        """What of the exchange rests just now."""
+        return self._desk.pause
+
+    @property
+    def order_groups(self) -> Mapping[str, OrderGroup]:
+        """Every order group by id, the oldest first."""
+        return self._desk.groups.all
 
     @property
     def cash_e6(self) -> E6:
@@ -119,7 +133,7 @@ class SandboxExchange:
 
     def available_e6(self, shard: int) -> E6:
         """Return a shard's cash that no resting order holds."""
-        return self._desk.available_e6(shard)
+        return self._desk.blotter.available_e6(shard)
 
     def positions(self) -> Sequence[PositionRow]:
         """Return every market traded and not settled, flat ones too."""
@@ -169,6 +183,63 @@ class SandboxExchange:
         Raises:
             Refusal: unknown, not resting any more, on another shard, or its market is closed.
         """
+        row = self._find(order_id, market_ticker, shard)
+        return self._desk.cancel(row, self._listings[row.ticker], self.now_us)
+
+    def amend(
+        self, order_id: str, change: Amendment
+    ) -> tuple[OrderRow, list[FillRow], list[Notice]]:
+        """Change a resting order's price, size or expiry; return its row and what it bought.
+
+        A pure change of expiry, and less of it at the same price, keep its place in the queue.
+
+        Raises:
+            Refusal: it does not rest any more, or the change is not accepted; nothing changed.
+        """
+        row = self.orders.get(order_id)
+        if row is None:
+            raise Refusal(404, "not_found", "order not found")
+        listing = self._listings[row.ticker]
+        before = listing.volume_e2
+        changed, fills, notices = self._desk.amend(row, listing, change, self.now_us)
+        if changed.expires_us not in (None, row.expires_us) and changed.status == "resting":
+            self._set_timer(changed.expires_us, "expire", order_id)
+        if listing.volume_e2 != before:
+            notices.append(self._quote(listing, self.now_us))
+        return changed, fills, notices
+
+    def decrease(
+        self,
+        order_id: str,
+        *,
+        reduce_by_e2: E2 | None = None,
+        reduce_to_e2: E2 | None = None,
+        market_ticker: Ticker | None = None,
+        shard: int | None = None,
+    ) -> tuple[OrderRow, list[Notice]]:
+        """Take a part out of a resting order, or all of it; the rest keeps its place.
+
+        Raises:
+            Refusal: it does not rest any more, or the size makes no sense; nothing changed.
+        """
+        row = self._find(order_id, market_ticker, shard)
+        listing = self._listings[row.ticker]
+        return self._desk.decrease(row, listing, reduce_by_e2, reduce_to_e2, self.now_us)
+
+    def queue_position_e2(self, order_id: str) -> E2:
+        """Return how many contracts stand ahead of a resting order at its price.
+
+        Raises:
+            Refusal: no such order rests.
+        """
+        row = self.orders.get(order_id)
+        matching = None if row is None else self._listings[row.ticker].matching
+        if matching is None or order_id not in matching.resting:
+            raise Refusal(404, "not_found", "order not found")
+        return matching.queue_ahead_e2(order_id) or 0
+
+    def _find(self, order_id: str, market_ticker: Ticker | None, shard: int | None) -> OrderRow:
+        """Find an order as a cancel or a decrease is routed."""
         row = self.orders.get(order_id)
         looked_on = 0 if shard in (None, -1) else shard
         if row is None or (market_ticker is None and row.shard != looked_on):
@@ -177,13 +248,66 @@ class SandboxExchange:
             raise Refusal(400, "order_ticker_mismatch", f"the order is not in {market_ticker}")
         if market_ticker is not None and shard not in (None, -1, row.shard):
             raise Refusal(404, "not_found", "order not found")
-        return self._desk.cancel(order_id, self._listings[row.ticker], self.now_us)
+        return row
 
     def cancel_all(self) -> list[Notice]:
         """Cancel every resting order of a market that is not closed."""
         return self._desk.cancel_all(self.now_us)
 
+    # --------------------------------------------------------------------------- order groups
+
+    def create_order_group(self, limit_e2: E2, shard: int = 0) -> OrderGroup:
+        """Open a group whose orders trade at most `limit_e2` in any 15 seconds.
+
+        Raises:
+            Refusal: the limit is not 1 to 1,000,000 whole contracts.
+        """
+        return self._desk.create_group(limit_e2, shard)
+
+    def group_members(self, group_id: str) -> list[OrderRow]:
+        """Return a group's resting orders.
+
+        Raises:
+            Refusal: there is no such group.
+        """
+        self._desk.groups.find(group_id)
+        return self._desk.members(group_id)
+
+    def trigger_order_group(self, group_id: str) -> list[Notice]:
+        """Cancel a group's orders and refuse new ones until `reset_order_group`."""
+        return self._desk.trigger_group(group_id, self.now_us)
+
+    def reset_order_group(self, group_id: str) -> None:
+        """Take a group's orders again, with nothing counted."""
+        self._desk.reset_group(group_id)
+
+    def limit_order_group(self, group_id: str, limit_e2: E2) -> list[Notice]:
+        """Change a group's limit; below what it traded lately, that triggers it."""
+        return self._desk.limit_group(group_id, limit_e2, self.now_us)
+
+    def delete_order_group(self, group_id: str) -> list[Notice]:
+        """Cancel a group's orders and forget it."""
+        return self._desk.delete_group(group_id, self.now_us)
+
     # ----------------------------------------------------------------------------------- time
+
+    def halt(self, pause: Pause) -> list[Notice]:
+        """Let the whole exchange rest, or let it go on with `Pause.NOTHING`.
+
+        Orders stay unless they asked to be cancelled. The feed still changes the displayed books,
+        which may fill what rests once trading goes on; markets close, settle and expire orders.
+        """
+        notices = self._desk.halt(pause, self.now_us)
+        if pause is not Pause.NOTHING:
+            for listing in self._listings.values():
+                listing.matching.halted = True
+            return notices
+        for listing in self._listings.values():
+            executions = listing.matching.resume()
+            notices += self._desk.execute(listing, executions, self.now_us, public=True)
+            if executions:
+                notices.append(self._quote(listing, self.now_us))
+        return notices
 
     def next_timer_us(self) -> Micros | None:
         """Return when `tick` has to be called at the latest, or None."""
@@ -196,11 +320,11 @@ class SandboxExchange:
             due_us, _, kind, name = heappop(self._timers)
             self.now_us = max(self.now_us, due_us)
             if kind == "expire":
-                notices += self._desk.expire(name, self.now_us)
+                notices += self._desk.expire(name, due_us, self.now_us)
             elif kind == "close":
-                self._close(self._listings[name])
+                self._life.close(self._listings[name], self.now_us)
             else:
-                notices += self._desk.sweep(self._listings[name], "CloseCancel", self.now_us)
+                notices += self._life.sweep(self._listings[name], self.now_us)
         self.now_us = max(self.now_us, now_us)
         return notices
 
@@ -214,11 +338,14 @@ class SandboxExchange:
         if isinstance(event, BookChanged | BookReplaced | TradePrinted):
             self._feed(event, notices)
         elif isinstance(event, MarketListed):
-            self._list(event.market, notices)
+            notices += self._list(event.market)
         elif isinstance(event, MarketChanged):
-            self._change(self._listings[event.market.ticker], event.market, notices)
+            listing = self._listings[event.market.ticker]
+            notices += self._life.change(listing, event.market, self.now_us)
+            notices += self.tick(self.now_us)  # a close may have been moved to this moment
         elif isinstance(event, MarketSettled):
-            self._settle(self._listings[event.settlement.ticker], event.settlement, notices)
+            listing = self._listings[event.settlement.ticker]
+            notices += self._life.settle(listing, event.settlement, self.now_us)
         else:
             raise InvariantError(f"a world does not tell {type(event).__name__}")
         return notices
@@ -260,54 +387,13 @@ class SandboxExchange:
             exchange_us=exchange_us,
         )
 
-    def _list(self, market: Market, notices: list[Notice]) -> None:
+    def _list(self, market: Market) -> list[Notice]:
         if market.ticker in self._listings:
             raise InvariantError(f"the world lists {market.ticker} twice")
-        self._listings[market.ticker] = Listing(market)
-        if market.close_us is not None:
-            self._set_timer(market.close_us, "close", market.ticker)
-        notices.append(self._step(self._listings[market.ticker], "created"))
+        listing = self._listings[market.ticker] = Listing(market)
+        listing.matching.halted = self.pause is not Pause.NOTHING
+        return self._life.begin(listing, self.now_us)
 
-    def _change(self, listing: Listing, market: Market, notices: list[Notice]) -> None:
-        """Take a new record and announce what the exchange announces of it."""
-        old = listing.record
-        listing.replace_record(market)
-        if market.close_us != old.close_us:
-            if market.close_us is not None:
-                self._set_timer(market.close_us, "close", market.ticker)
-            notices.append(self._step(listing, "close_date_updated"))
-        if market.status is MarketStatus.INACTIVE is not old.status:
-            notices += self._desk.sweep(listing, "HaltCancel", self.now_us)
-            notices.append(self._step(listing, "deactivated"))
-        elif old.status is MarketStatus.INACTIVE is not market.status:
-            notices.append(self._step(listing, "activated"))
-        if market.status is MarketStatus.DETERMINED is not old.status:
-            listing.matching.sweep()
-            notices += self._desk.sweep(listing, "CloseCancel", self.now_us)
-            notices.append(self._step(listing, "determined"))
-
-    def _close(self, listing: Listing) -> None:
-        """Stop trading at the close, unless the close has been moved meanwhile."""
-        if listing.status(self.now_us) is MarketStatus.CLOSED:
-            listing.matching.sweep()
-            self._set_timer(self.now_us + SWEEP_AFTER_US, "sweep", listing.record.ticker)
-
-    def _settle(self, listing: Listing, settlement: Settlement, notices: list[Notice]) -> None:
-        if listing.settlement is not None:
-            raise InvariantError(f"the world settles {settlement.ticker} twice")
-        if listing.record.status is not MarketStatus.DETERMINED:
-            told = replace(listing.record, status=MarketStatus.DETERMINED, result=settlement.result)
-            self._change(listing, told, notices)
-        listing.settlement = settlement
-        row = self._accounts.settle(listing.record, settlement)
-        if row is not None:
-            self.settlements.append(row)
-        notices.append(self._step(listing, "settled"))
-
-    def _step(self, listing: Listing, kind: LifecycleKind) -> LifecycleNotice:
-        market = listing.market(self.now_us)
-        return LifecycleNotice(market.ticker, kind, market, self.now_us)
-
-    def _set_timer(self, at_us: Micros, kind: _Timer, name: str) -> None:
+    def _set_timer(self, at_us: Micros, kind: Timer, name: str) -> None:
         self._timers_set += 1  # equal moments keep the order in which they were set
         heappush(self._timers, (at_us, self._timers_set, kind, name))

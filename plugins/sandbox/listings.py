@@ -12,7 +12,8 @@ from framework.matching import Matching
 from framework.model.market import Market, MarketStatus, Settlement
 from framework.model.units import E2, E4, Micros, Ticker
 
-_DECIDED = frozenset({MarketStatus.DETERMINED, MarketStatus.DISPUTED, MarketStatus.AMENDED})
+DECIDED = frozenset({MarketStatus.DETERMINED, MarketStatus.DISPUTED, MarketStatus.AMENDED})
+"""Statuses with a result, final or not: trading is over for good."""
 
 
 class Listing:
@@ -35,7 +36,7 @@ class Listing:
         told = self.record.status
         if self.settlement is not None:
             return MarketStatus.FINALIZED
-        if told in _DECIDED:
+        if told in DECIDED or told is MarketStatus.CLOSED:
             return told
         if self.record.close_us is not None and now_us >= self.record.close_us:
             return MarketStatus.CLOSED

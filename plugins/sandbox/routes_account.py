@@ -78,6 +78,8 @@ def _order_of(body: CreateOrder) -> NewOrder:
         expires_us=None if expires is None else expires * 1_000_000,
         shard=_shard(body.exchange_index),
         self_trade_prevention=body.self_trade_prevention_type,
+        cancel_on_pause=body.cancel_order_on_pause,
+        order_group_id=body.order_group_id or None,
     )
 
 

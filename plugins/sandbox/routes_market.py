@@ -10,6 +10,7 @@ from framework.model.market import EventGroup, Market, MarketStatus
 from framework.model.units import Ticker
 from plugins.sandbox.rates import CANCEL_COST, DEFAULT_COST, LOOKUP_COST, SHARDS
 from plugins.sandbox.request import Query, Reply, Request, page_of, reply
+from plugins.sandbox.rows import Pause
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.wire import iso, refused
 from plugins.sandbox.wire_market import (
@@ -35,11 +36,12 @@ _DAYS: Final = (
 _ALL_DAY: Final = [{"open_time": "00:00", "close_time": "00:00"}]
 
 
-def status(_venue: Venue, _request: Request) -> Reply:
-    """Answer `GET /exchange/status`: the sandbox never rests."""
+def status(venue: Venue, _request: Request) -> Reply:
+    """Answer `GET /exchange/status`: what rests just now."""
+    pause = venue.exchange.pause
     flags = {
-        "exchange_active": True,
-        "trading_active": True,
+        "exchange_active": pause is not Pause.EVERYTHING,
+        "trading_active": pause is Pause.NOTHING,
         "intra_exchange_transfers_active": False,
     }
     shards = [{"exchange_index": shard, "description": "", **flags} for shard in SHARDS]

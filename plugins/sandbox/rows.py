@@ -4,9 +4,11 @@ Prices stand in the row's own side; `canceled` and the reasons are the exchange'
 because these rows are the exchange.
 """
 
+from enum import StrEnum
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
 from framework.model.market import Market
@@ -15,8 +17,24 @@ from framework.model.units import E2, E4, E6, Micros, Side, Ticker
 
 RowStatus: TypeAlias = Literal["resting", "canceled", "executed"]
 LifecycleKind: TypeAlias = Literal[
-    "created", "activated", "deactivated", "close_date_updated", "determined", "settled"
+    "created",
+    "activated",
+    "deactivated",
+    "close_date_updated",
+    "determined",
+    "settled",
+    "price_level_structure_updated",
 ]
+
+
+class Pause(StrEnum):
+    """What of the whole exchange rests (kalshi-api.md section 11)."""
+
+    NOTHING = "nothing"
+    TRADING = "trading"
+    """Orders stay and may be cancelled or decreased; nothing trades."""
+    EVERYTHING = "everything"
+    """No write passes at all."""
 
 
 class Refusal(Exception):  # noqa: N818 - an answer of the exchange, not a fault
@@ -52,6 +70,33 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     shard: int | None = None
     """None or -1 routes by ticker."""
     self_trade_prevention: str = "taker_at_cross"
+    cancel_on_pause: bool = False
+    order_group_id: str | None = None
+
+
+class Amendment(msgspec.Struct, frozen=True, kw_only=True):
+    """What a resting order is to become; ticker and side only say that the right one is meant."""
+
+    ticker: Ticker
+    side: Side
+    limit_e4: E4
+    total_e2: E2
+    """What was filled and what is to rest, together."""
+    client_order_id: str | None = None
+    new_client_order_id: str | None = None
+    expires_us: Micros | UnsetType | None = UNSET
+    """Unset keeps it, None clears it."""
+    shard: int | None = None
+
+
+class OrderGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Orders that may trade no more than a limit within 15 seconds together."""
+
+    order_group_id: str
+    limit_e2: E2
+    shard: int
+    triggered: bool = False
+    """Its orders are cancelled, and new ones refused until it is reset."""
 
 
 class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +122,10 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     """The exchange's `last_update_reason`."""
     shard: int
+    post_only: bool = False
+    self_trade_prevention: str = "taker_at_cross"
+    cancel_on_pause: bool = False
+    order_group_id: str | None = None
 
 
 class FillRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -116,6 +116,7 @@ class MarketBody(msgspec.Struct, omit_defaults=True, kw_only=True):
     price_ranges: list[PriceRangeBody]
     rules_primary: str
     rules_secondary: str
+    fee_waiver_expiration_time: str | UnsetType = UNSET
 
 
 class Touch(msgspec.Struct, frozen=True):
@@ -188,6 +189,9 @@ def market_body(market: Market, book: OrderBook, settled_us: Micros | None) -> M
         price_ranges=ranges_of(market.grid),
         rules_primary="",
         rules_secondary="",
+        fee_waiver_expiration_time=_time(
+            None if market.fees is None else market.fees.waived_until_us
+        ),
     )
 
 

@@ -274,6 +274,9 @@ def lifecycle_of(kind: str, market: Market, at_us: Micros) -> LifecycleBody:
             "event_ticker": market.event_ticker,
             "can_close_early": market.can_close_early,
         }
+    elif kind == "price_level_structure_updated":
+        body.price_level_structure = structure_of(market.grid)
+        body.price_ranges = ranges_of(market.grid)
     elif kind == "close_date_updated":
         body.close_ts = _seconds(market.close_us)
     elif kind in {"activated", "deactivated"}:

@@ -350,6 +350,88 @@ class TestOwnOrders:
             order(**terms)
 
 
+class TestAmending:
+    def resting(self, contracts=10, **more):
+        market = matching(yes=[(50, 20)], no=[(40, 5)])
+        market.place(order(cents=50, contracts=contracts, **more))
+        market.change(YES, 5_000, 3_000)
+        return market
+
+    def test_less_of_it_keeps_its_place(self):
+        market = self.resting()
+        market.amend(order(cents=50, contracts=4))
+
+        assert market.queue_ahead_e2("a") == 2_000
+        assert market.resting["a"].remaining_e2 == 400
+
+    def test_more_of_it_goes_to_the_end(self):
+        market = self.resting()
+        market.amend(order(cents=50, contracts=11))
+
+        assert market.queue_ahead_e2("a") == 5_000
+
+    def test_another_price_goes_to_the_end_even_with_less(self):
+        market = self.resting()
+        market.amend(order(cents=51, contracts=4))
+        market.amend(order(cents=50, contracts=4))
+
+        assert market.queue_ahead_e2("a") == 5_000
+
+    def test_more_of_it_lets_a_younger_order_of_ours_pass(self):
+        market = self.resting()
+        market.place(order(cents=50, contracts=2, order_id="b"))
+        market.amend(order(cents=50, contracts=12))
+
+        assert list(market.resting) == ["b", "a"]
+        assert market.queue_ahead_e2("a") == 5_000 + 200
+
+    def test_a_better_price_may_take_at_once(self):
+        market = self.resting()
+        placement = market.amend(order(cents=60, contracts=8))
+
+        assert got(placement.executions) == [(60, 5)]
+        assert placement.resting_e2 == 300
+
+    def test_a_post_only_order_that_would_cross_stays_where_it_was(self):
+        market = self.resting()
+        market.place(order(cents=50, contracts=2, order_id="b"))
+        placement = market.amend(order(cents=60, post_only=True))
+
+        assert placement.reason is CancelReason.POST_ONLY_CROSS
+        assert list(market.resting) == ["a", "b"]
+        assert market.queue_ahead_e2("a") == 2_000
+
+    def test_it_meets_our_other_side_like_a_new_order(self):
+        market = self.resting()
+        market.place(order(NO, cents=45, contracts=2, order_id="b"))
+        placement = market.amend(order(cents=56, contracts=8))
+
+        assert placement.reason is CancelReason.SELF_TRADE
+        assert list(market.resting) == ["b"]
+
+    def test_nobody_amends_what_does_not_rest(self):
+        with pytest.raises(KeyError):
+            matching().amend(order())
+
+
+class TestHalt:
+    def test_neither_prints_nor_the_book_fill_anybody(self):
+        market = matching(yes=[(50, 1)])
+        market.place(order(cents=50))
+        market.halted = True
+
+        assert market.print_trade(4_000, 900, NO) == []
+        assert market.change(NO, 5_500, 300) == []
+
+    def test_the_book_as_it_is_then_fills_when_trading_resumes(self):
+        market = matching(yes=[(50, 1)])
+        market.place(order(cents=50))
+        market.halted = True
+        market.replace({}, {5_500: 300})
+
+        assert got(market.resume()) == [(50, 3)]
+
+
 # ----------------------------------------------------------------------------------- properties
 
 PRICES = st.integers(1, 9)

@@ -74,7 +74,7 @@ class Stage:
 
     def __init__(self, folder):
         self.folder = folder
-        self.exchange = ScriptedExchange(market())
+        self.exchange = ScriptedExchange(market(fee_multiplier=0))
         self.runs = 0
         self.now_us = NOW_US
         self.run = None
@@ -487,7 +487,7 @@ def test_a_restart_cancels_an_order_whose_market_is_not_listed_any_more(stage):
 
     with pytest.raises(Exception, match="power cut"):
         stage.play(crash, Buyer())
-    exchange.list_market(market(status="inactive"))
+    exchange.list_market(market(status="inactive", fee_multiplier=0))
 
     stage.play(lasting(5), Buyer())
 

@@ -43,6 +43,7 @@ class MarketRecord(msgspec.Struct):
     result: str | None = None
     settlement_value_dollars: str | None = None
     settlement_ts: str | None = None
+    fee_waiver_expiration_time: str | None = None
     exchange_index: int = 0
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from framework.model.account import RemoteOrder, RemotePosition, RemoteStatus
+from framework.model.fees import FeeSchedule, FeeTerms
 from framework.model.market import (
     EventGroup,
     Market,
@@ -73,8 +74,18 @@ def market(
         settlement_e4=_settlement_value(record),
         fee_type=rates.fee_type,
         fee_multiplier=rates.fee_multiplier,
+        fees=_waiver(record, rates),
         shard=record.exchange_index,
     )
+
+
+def _waiver(record: records.MarketRecord, rates: Series) -> FeeSchedule | None:
+    """Return the schedule of a market that is free for a while; None where nothing changes."""
+    until_us = time_us(record.fee_waiver_expiration_time)
+    if until_us is None:
+        return None
+    terms = FeeTerms(rates.fee_type, rates.fee_multiplier)
+    return FeeSchedule(series=terms, waived_until_us=until_us)
 
 
 def _settlement_value(record: records.MarketRecord) -> E4 | None:

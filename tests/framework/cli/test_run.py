@@ -34,7 +34,7 @@ VENUE = """
         @asynccontextmanager
         async def open_exchange(self, run):
             run.clock.start_at(NOW_US)
-            exchange = ScriptedExchange(market())
+            exchange = ScriptedExchange(market(fee_multiplier=0))
             exchange.answer("submit", exchange.take)
 
             async def script(run):

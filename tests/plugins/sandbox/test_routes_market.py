@@ -4,9 +4,12 @@ import msgspec
 import pytest
 
 from framework.model.events import MarketChanged, MarketSettled, TradePrinted
+from framework.model.fees import FeeSchedule
 from framework.model.market import MarketStatus, Settlement
 from framework.model.units import Side
 from framework.testing.builders import HOUR_US, NOW_US
+from plugins.sandbox.rows import Pause
+from plugins.sandbox.wire import iso
 
 
 def tickers(body):
@@ -294,3 +297,28 @@ def test_trades_are_found_by_market_and_time(door, query, found):
     door.happen(printed(1, at_us=NOW_US + 5_000_000))
 
     assert len(door.ask(f"GET /markets/trades{query}")[1]["trades"]) == found
+
+
+@pytest.mark.parametrize(
+    ("pause", "exchange", "trading"),
+    [(Pause.NOTHING, True, True), (Pause.TRADING, True, False), (Pause.EVERYTHING, False, False)],
+)
+def test_the_status_says_what_rests(door, pause, exchange, trading):
+    door.venue.exchange.halt(pause)
+    _, body = door.ask("GET /exchange/status", signed=False)
+
+    assert (body["exchange_active"], body["trading_active"]) == (exchange, trading)
+
+
+def test_a_market_shows_when_its_fee_waiver_ends(door):
+    free = msgspec.structs.replace(
+        door.venue.exchange.markets["KXT-E-B"], fees=FeeSchedule(waived_until_us=NOW_US)
+    )
+    door.happen(MarketChanged(at_us=NOW_US, market=free))
+    shown = [
+        door.ask(f"GET /markets/{ticker}", signed=False)[1]["market"]
+        for ticker in ("KXT-E-A", "KXT-E-B")
+    ]
+
+    assert "fee_waiver_expiration_time" not in shown[0]
+    assert shown[1]["fee_waiver_expiration_time"] == iso(NOW_US)

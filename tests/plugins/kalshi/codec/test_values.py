@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -5,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.model.account import RemoteStatus
-from framework.model.market import EventGroup, MarketStatus, PriceGrid, PriceRange, Series
+from framework.model.market import (
+    EventGroup,
+    MarketStatus,
+    PriceGrid,
+    PriceRange,
+    Series,
+    micros,
+)
 from framework.model.units import Side
 from plugins.kalshi.codec.numbers import price_text
 from plugins.kalshi.codec.values import of_side
@@ -77,6 +85,16 @@ def test_an_events_own_fees_stand_above_its_series(codec):
     market = codec.market(MARKET, group, Series(ticker="S"))
 
     assert (market.fee_type, market.fee_multiplier) == ("flat", Decimal("0.25"))
+
+
+def test_a_fee_waiver_is_read_with_the_terms_that_follow(codec):
+    waived = {**MARKET, "fee_waiver_expiration_time": "2026-01-15T00:00:00Z"}
+    market = codec.market(waived, GROUP, Series(ticker="S", fee_multiplier=Decimal("0.5")))
+    ends_us = micros(datetime(2026, 1, 15, tzinfo=UTC))
+
+    assert market.fee_terms(ends_us - 1).multiplier == 0
+    assert market.fee_terms(ends_us).multiplier == Decimal("0.5")
+    assert codec.market(MARKET, GROUP, None).fees is None
 
 
 def test_without_its_event_a_market_has_no_series(codec):
