@@ -219,6 +219,10 @@ class SandboxExchange:
             self._change(self._listings[event.market.ticker], event.market, notices)
         elif isinstance(event, MarketSettled):
             self._settle(self._listings[event.settlement.ticker], event.settlement, notices)
+        elif isinstance(event, QuoteTicked):
+            listing = self._listings[event.ticker]
+            listing.told(event)
+            notices.append(self._quote(listing, event.at_us, event.exchange_us))
         else:
             raise InvariantError(f"a world does not tell {type(event).__name__}")
         return notices
