@@ -9,6 +9,7 @@ import msgspec
 from anyio.abc import ByteStream
 
 from framework.model.units import Micros
+from framework.model.until import Until
 
 
 class Mode(StrEnum):
@@ -40,6 +41,8 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
     recording: Path | None = None
     duration_us: Micros | None = None
     """How long the session lasts; None leaves it to the world."""
+    until: Until | None = None
+    """When it ends at the latest."""
 
 
 class Clock(Protocol):

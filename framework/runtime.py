@@ -319,6 +319,15 @@ class Runtime:
             ):
                 await self.run.clock.sleep(0.1)
 
+    def _left_open(self) -> Iterator[str]:
+        """Yield a line per position in a market that has closed without a result."""
+        state = self.engine.state
+        for ticker in state.portfolio.positions:
+            watched = state.markets.get(ticker)
+            close_us = None if watched is None else watched.market.close_us
+            if close_us is not None and close_us <= self.run.clock.now_us():
+                yield f"{ticker} closed without a result: its position stays open"
+
     def _result(self, reason: str) -> RunResult:
         return RunResult(
             run_id=self.run.run_id,
@@ -334,6 +343,7 @@ class Runtime:
             troubles=(
                 *self.troubles,
                 *self._outbox.troubles,
+                *self._left_open(),
                 *(f"fees: {alarm}" for alarm in self.line.fees.alarms),
             ),
         )

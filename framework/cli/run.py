@@ -15,6 +15,7 @@ from framework.cli.exits import INTERRUPTED
 from framework.cli.project import load, project_options
 from framework.errors import ConfigError
 from framework.model.units import to_duration
+from framework.model.until import Until
 from framework.run import Mode, RunOptions
 from framework.runtime import RunResult
 from framework.session import RunRequest, run_session
@@ -35,6 +36,11 @@ from framework.session import RunRequest, run_session
 )
 @click.option("--duration", metavar="SPAN", help='Length of the session, such as "30m".')
 @click.option(
+    "--until",
+    metavar="MOMENT",
+    help='End of the session in UTC: "15:20", or "2026-11-02T15:20:00Z".',
+)
+@click.option(
     "--pace", type=float, help="Virtual seconds per real second; default: as fast as possible."
 )
 @click.option("--live", is_flag=True, help="Confirm that real orders may be sent.")
@@ -47,6 +53,7 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     seed: int,
     recording: Path | None,
     duration: str | None,
+    until: str | None,
     pace: float | None,
     live: bool,  # noqa: FBT001 - click hands options over by name
     as_json: bool,  # noqa: FBT001 - click hands options over by name
@@ -61,7 +68,9 @@ def run(  # noqa: PLR0913, PLR0917 - one parameter per option
     overrides: dict[str, object] = {} if mode is None else {"framework.mode": mode}
     settings, plugins = load(config, enable, disable, overrides)
     request = RunRequest(
-        options=RunOptions(seed=seed, recording=recording, duration_us=_span(duration)),
+        options=RunOptions(
+            seed=seed, recording=recording, duration_us=_span(duration), until=_until(until)
+        ),
         pace=pace,
         live=live,
     )
@@ -85,6 +94,13 @@ def _span(duration: str | None) -> int | None:
         return round(to_duration(duration).total_seconds() * 1_000_000)
     except ValueError as error:
         raise ConfigError(f"--duration: {error}") from None
+
+
+def _until(text: str | None) -> Until | None:
+    try:
+        return None if text is None else Until.read(text)
+    except ValueError as error:
+        raise ConfigError(f"--until: {error}") from None
 
 
 class _Bar:

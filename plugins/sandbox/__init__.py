@@ -15,13 +15,16 @@ from anyio.abc import ByteStream, TaskGroup
 from pydantic import Field, PrivateAttr
 
 from framework.errors import ExchangeError
+from framework.model.market import MarketStatus
 from framework.model.units import Duration, Money, to_e6
 from framework.plugin import Plugin, hookimpl
 from framework.run import Credentials, Run
 from framework.streams import memory_pipe
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
 from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.plans import FEWEST
 from plugins.sandbox.pump import play
+from plugins.sandbox.seeded import DEFAULT_MARKETS
 from plugins.sandbox.serve_command import commands as sandbox_commands
 from plugins.sandbox.server import serve
 from plugins.sandbox.venue import Venue
@@ -43,6 +46,12 @@ class Sandbox(Plugin):
     )
     seed: int | None = Field(
         default=None, description="Seed of the seeded world; without it the run's own."
+    )
+    markets: int = Field(
+        default=DEFAULT_MARKETS,
+        ge=FEWEST,
+        le=5_000,
+        description="How many markets the seeded world has; a few more complete its last event.",
     )
     duration: Duration | None = Field(
         default=None,
@@ -120,7 +129,7 @@ class Sandbox(Plugin):
         length_us = run.options.duration_us or in_micros(self.duration)
         recording = run.options.recording or self.recording
         seed = run.options.seed if self.seed is None else self.seed
-        world = open_world(recording, seed=seed, duration_us=length_us)
+        world = open_world(recording, seed=seed, duration_us=length_us, markets=self.markets)
         run.clock.start_at(world.start_us)
         keys = self._key_pair()
         venue = self._venue = Venue(
@@ -129,12 +138,12 @@ class Sandbox(Plugin):
             run.clock.now_us,
             rate_limits=self.rate_limits,
         )
-        until_us = session_end_us(world, recording, length_us)
+        until_us = session_end_us(world, recording, length_us, run.options.until)
 
         async def session() -> None:
             await play(world, venue, run.clock, until_us=until_us, report=run.progress)
             await run.clock.sleep(_LAST_WORDS_S)
-            run.stop("session over")
+            run.stop(_ending(venue.exchange))
 
         async with anyio.create_task_group() as group:
             self._connections = group
@@ -144,3 +153,12 @@ class Sandbox(Plugin):
             finally:
                 self._connections = None
                 group.cancel_scope.cancel()
+
+
+def _ending(exchange: SandboxExchange) -> str:
+    """Say that the session is over, and of how many markets nobody knows the result."""
+    markets = exchange.markets.values()
+    unknown = sum(market.status is not MarketStatus.FINALIZED for market in markets)
+    if not unknown:
+        return "session over"
+    return f"session over; {unknown} of {len(markets)} markets stay open without a result"

@@ -170,7 +170,7 @@ class SandboxExchange:
         if order.expires_us is not None and row.status == "resting":
             self._set_timer(order.expires_us, "expire", row.order_id)
         if listing.volume_e2 != before:
-            notices.append(self._quote(listing, self.now_us))
+            notices.append(listing.quoted(self.now_us))
         return row, fills, notices
 
     def cancel(
@@ -205,7 +205,7 @@ class SandboxExchange:
         if changed.expires_us not in (None, row.expires_us) and changed.status == "resting":
             self._set_timer(changed.expires_us, "expire", order_id)
         if listing.volume_e2 != before:
-            notices.append(self._quote(listing, self.now_us))
+            notices.append(listing.quoted(self.now_us))
         return changed, fills, notices
 
     def decrease(
@@ -306,7 +306,7 @@ class SandboxExchange:
             executions = listing.matching.resume()
             notices += self._desk.execute(listing, executions, self.now_us, public=True)
             if executions:
-                notices.append(self._quote(listing, self.now_us))
+                notices.append(listing.quoted(self.now_us))
         return notices
 
     def next_timer_us(self) -> Micros | None:
@@ -340,12 +340,16 @@ class SandboxExchange:
         elif isinstance(event, MarketListed):
             notices += self._list(event.market)
         elif isinstance(event, MarketChanged):
-            listing = self._listings[event.market.ticker]
-            notices += self._life.change(listing, event.market, self.now_us)
+            told = event.market
+            notices += self._life.change(self._listings[told.ticker], told, self.now_us)
             notices += self.tick(self.now_us)  # a close may have been moved to this moment
         elif isinstance(event, MarketSettled):
-            listing = self._listings[event.settlement.ticker]
-            notices += self._life.settle(listing, event.settlement, self.now_us)
+            paid = event.settlement
+            notices += self._life.settle(self._listings[paid.ticker], paid, self.now_us)
+        elif isinstance(event, QuoteTicked):
+            listing = self._listings[event.ticker]
+            listing.told(event)
+            notices.append(listing.quoted(event.at_us, event.exchange_us))
         else:
             raise InvariantError(f"a world does not tell {type(event).__name__}")
         return notices
@@ -374,18 +378,7 @@ class SandboxExchange:
         if executions:
             notices += self._desk.execute(listing, executions, event.at_us, public=public)
         if (matching.book.touch(), listing.volume_e2) != before:
-            notices.append(self._quote(listing, event.at_us, at))
-
-    @staticmethod
-    def _quote(listing: Listing, at_us: Micros, exchange_us: Micros | None = None) -> QuoteTicked:
-        return QuoteTicked(
-            at_us=at_us,
-            ticker=listing.record.ticker,
-            last_price_e4=listing.last_price_e4,
-            volume_e2=listing.volume_e2,
-            open_interest_e2=listing.record.open_interest_e2,
-            exchange_us=exchange_us,
-        )
+            notices.append(listing.quoted(event.at_us, at))
 
     def _list(self, market: Market) -> list[Notice]:
         if market.ticker in self._listings:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 import msgspec
 
 from framework.matching import Matching
+from framework.model.events import QuoteTicked
 from framework.model.market import Market, MarketStatus, Settlement
 from framework.model.units import E2, E4, Micros, Ticker
 
@@ -57,6 +58,29 @@ class Listing:
         """Count a public trade."""
         self.volume_e2 += quantity_e2
         self.last_price_e4 = yes_price_e4
+
+    def quoted(self, at_us: Micros, exchange_us: Micros | None = None) -> QuoteTicked:
+        """Return the statistics as they are now."""
+        return QuoteTicked(
+            at_us=at_us,
+            ticker=self.record.ticker,
+            last_price_e4=self.last_price_e4,
+            volume_e2=self.volume_e2,
+            open_interest_e2=self.record.open_interest_e2,
+            exchange_us=exchange_us,
+        )
+
+    def told(self, quote: QuoteTicked) -> None:
+        """Take statistics that a recording has instead of trades; ours stay counted."""
+        if quote.volume_e2 is not None:
+            self.volume_e2 = max(self.volume_e2, quote.volume_e2)
+        if quote.last_price_e4 is not None:
+            self.last_price_e4 = quote.last_price_e4
+        if quote.open_interest_e2 is not None:
+            self.record = msgspec.structs.replace(
+                self.record, open_interest_e2=quote.open_interest_e2
+            )
+        self._key = None
 
     def market(self, now_us: Micros) -> Market:
         """Return the record as it is known now."""

@@ -20,6 +20,12 @@ NEAR_E4: Final = 1_000
 """Makers keep their ladders within ten cents of the touch."""
 
 
+_WAITS_E3: Final = (20, 60, 120, 200, 350, 600, 1_000, 1_500, 2_250, 3_900)
+"""Waits come in bursts, in thousandths of the mean: half are below a half of it, one in ten is
+four times as long. Milder than recorded: in `weather-trades` the median is a tenth of the upper
+quartile and the ninth decile five times that (`docs/measure_recordings.py`)."""
+
+
 class Crowd(msgspec.Struct, frozen=True, kw_only=True):
     """How a market is traded."""
 
@@ -48,8 +54,9 @@ class Quoting:
         self._exchange_us: Micros = 0
 
     def wait_us(self) -> Micros:
-        """Return how long it is to the next visit."""
-        return self._rng.randint(self._crowd.visit_us // 5, self._crowd.visit_us * 9 // 5)
+        """Return how long it is to the next visit: mostly soon, sometimes long."""
+        share_e3 = self._rng.choice(_WAITS_E3)
+        return self._crowd.visit_us * self._rng.randint(share_e3 // 2, share_e3 * 3 // 2) // 1_000
 
     def open(self, at_us: Micros, belief_e4: E4) -> BookReplaced:
         """Return the book that the market opens with."""

@@ -15,6 +15,7 @@ from framework.model.events import (
     MarketChanged,
     MarketListed,
     MarketSettled,
+    QuoteTicked,
     TradePrinted,
 )
 from framework.model.market import EventGroup, Market, Series
@@ -58,7 +59,7 @@ class RebasedWorld:
 
     def _event(self, event: AnyEvent) -> AnyEvent:
         at_us = event.at_us + self._ahead_us
-        if isinstance(event, BookChanged | BookReplaced | TradePrinted):
+        if isinstance(event, BookChanged | BookReplaced | QuoteTicked | TradePrinted):
             return replace(event, at_us=at_us, exchange_us=self._moved(event.exchange_us))
         if isinstance(event, MarketListed | MarketChanged):
             return replace(event, at_us=at_us, market=self._market(event.market))

@@ -1,14 +1,14 @@
-"""A world read from a recording of the real exchange, a line at a time.
+"""A world read from a recording of the real exchange, a piece at a time.
 
 Files are opened when their time comes and closed at their end, so a long recording needs no more
 memory than a short one. What a market became is told at the recorded moment and not before.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -24,10 +24,11 @@ LEAD_US: Final = 10_000_000
 
 SUPPORTED: Final = (
     "recordings of the kind gold-15m-frames can be played: a folder with "
-    "events/MARKET/DATE.ndjson.gz and metadata/EVENT.json, one market's folder of it, or one file"
+    "events/MARKET/DATE.ndjson.gz and metadata/EVENT.json, one market's folder of it, or one file; "
+    "and of the kinds nba-books and btc-15m-books: a folder with l2-*.parquet and markets.csv, or "
+    "one of its tables"
 )
 _OTHER_KINDS: Final = {
-    "l2-*.parquet": "a table of book levels (nba-books, btc-15m-books)",
     "candles-*.parquet": "a set of candles (basketball-candles)",
     "trades*.parquet": "a tape of trades (weather-trades)",
     "quotes.parquet": "a set of polled quotes (multi-quotes)",
@@ -35,6 +36,40 @@ _OTHER_KINDS: Final = {
 }
 """What else is recorded, by a file that tells."""
 _FRAME_FILES: Final = ("*.ndjson", "*.ndjson.gz")
+
+
+class Part(Protocol):
+    """A file, or a market's share of one, that counts how far it has been read."""
+
+    @property
+    def path(self) -> Path:
+        """What names it."""
+
+    @property
+    def size(self) -> int:
+        """How large it is."""
+
+    def bytes_read(self) -> int:
+        """Return how much of its size has been read."""
+
+
+class Stream(Protocol):
+    """What one market's files say, in order."""
+
+    @property
+    def ticker(self) -> Ticker:
+        """The market."""
+
+    @property
+    def first_us(self) -> Micros:
+        """No event comes before."""
+
+    @property
+    def files(self) -> Sequence[Part]:
+        """What is read."""
+
+    def events(self, finished: Counter[Path]) -> Iterator[AnyEvent]:
+        """Yield the events; files that are read to their end are noted in `finished`."""
 
 
 class _Stream:
@@ -57,20 +92,35 @@ class _Stream:
 class RecordedWorld:
     """What a recording tells, in the order in which it was received."""
 
-    def __init__(self, streams: list[_Stream], metadata: Metadata, skipped: Counter[str]) -> None:
+    def __init__(
+        self,
+        streams: Sequence[Stream],
+        metadata: Metadata,
+        skipped: Counter[str],
+        beside: Sequence[Stream] = (),
+    ) -> None:
+        """Prepare a world.
+
+        Args:
+            streams: One per market; with each of them its market is listed.
+            metadata: What is known of the markets.
+            skipped: Counted into while reading.
+            beside: What else is told of the same markets.
+        """
         self.skipped = skipped
         """Frames of types this version does not know, by type."""
         self.series: Mapping[Ticker, Series] = metadata.series
         self.event_groups: Mapping[Ticker, EventGroup] = metadata.event_groups
         self._streams = streams
+        self._beside = beside
         self._known = {stream.ticker: metadata.markets[stream.ticker] for stream in streams}
         self._finished: Counter[Path] = Counter()
-        self.start_us: Micros = min(stream.first_us for stream in streams) - LEAD_US
+        self.start_us: Micros = min(stream.first_us for stream in (*streams, *beside)) - LEAD_US
         self.end_us: Micros | None = max(_end_us(known) for known in self._known.values())
 
     def fraction_done(self) -> float:
         """Return how much of the recording has been read, from 0 to 1, for a progress bar."""
-        files = [file for stream in self._streams for file in stream.files]
+        files = [file for stream in (*self._streams, *self._beside) for file in stream.files]
         read = sum(self._finished[file.path] or file.bytes_read() for file in files)
         return read / max(1, sum(file.size for file in files))
 
@@ -88,13 +138,15 @@ class RecordedWorld:
             told, read = self._told(stream), stream.events(self._finished)
             streams.append((self._listed_us(stream), number, told))
             streams.append((stream.first_us, len(self._streams) + number, read))
+        for number, stream in enumerate(self._beside, 2 * len(self._streams)):
+            streams.append((stream.first_us, number, stream.events(self._finished)))
         return _merge(streams)
 
-    def _listed_us(self, stream: _Stream) -> Micros:
+    def _listed_us(self, stream: Stream) -> Micros:
         created = self._known[stream.ticker].created_us
         return max(self.start_us, min(created or self.start_us, stream.first_us))
 
-    def _told(self, stream: _Stream) -> Iterator[AnyEvent]:
+    def _told(self, stream: Stream) -> Iterator[AnyEvent]:
         """Yield what the recording does not hold as frames: listing, result and payment."""
         known = self._known[stream.ticker]
         yield MarketListed(at_us=self._listed_us(stream), market=known.market)
@@ -127,7 +179,7 @@ def _merge(streams: list[tuple[Micros, int, Iterator[AnyEvent]]]) -> Iterator[An
             yield event
 
 
-def open_recording(path: Path) -> RecordedWorld:
+def open_frames(path: Path) -> RecordedWorld:
     """Open a recording of the kind `gold-15m-frames`.
 
     Args:

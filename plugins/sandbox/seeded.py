@@ -1,178 +1,33 @@
-"""A small world made from a seed: a dozen markets that open, trade, close and settle.
+"""A world made from a seed: hundreds of markets that open, trade, pause, close and settle.
 
 Sizes, spreads, jumps and lags have the style of recorded markets; no row of a recording is in it.
-One seed gives one world on every machine.
+One seed gives one world on every machine. Pauses, early closes and void events come at moments
+that know nothing of the beliefs, so that a price stays what its market is worth.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal
 from heapq import heappop, heappush
 from random import Random  # noqa: TID251 - a seeded world is randomness by its seed
 from typing import Final, TypeAlias
 
-import msgspec
 from msgspec.structs import replace
 
 from framework.model.events import AnyEvent, MarketChanged, MarketListed, MarketSettled
-from framework.model.market import (
-    DECI_CENT,
-    TAPERED,
-    WHOLE_CENT,
-    EventGroup,
-    Market,
-    MarketStatus,
-    PriceGrid,
-    Series,
-    Settlement,
-)
+from framework.model.market import EventGroup, Market, MarketStatus, Series, Settlement
 from framework.model.units import E4, ONE_DOLLAR_E4, Micros, Ticker
-from plugins.sandbox.quoting import Crowd, Quoting
+from plugins.sandbox.plans import FEWEST, SERIES, Plan, Shape, plans
+from plugins.sandbox.quoting import Quoting
 from plugins.sandbox.walk import WHOLE, Walk
 
 SECOND_US: Final = 1_000_000
 START_US: Final = 1_793_631_600 * SECOND_US
 """Monday 2026-11-02, 15:00 UTC: far from the exchange's Thursday pause."""
 DEFAULT_DURATION_US: Final = 30 * 60 * SECOND_US
+DEFAULT_MARKETS: Final = 240
+PAUSE_US: Final = 90 * SECOND_US
+"""How long trading stops at a pause."""
 SETTLING_US: Final = 45 * SECOND_US
 """The last result and payment need no more than this after the last close."""
-
-_DEEP: Final = Crowd(
-    half_spread_e4=30,
-    depth=8,
-    size_e2=(2_000, 60_000),
-    visit_us=2_000_000,
-    trades_e2=48,
-    taken_e2=(200, 12_000),
-)
-_BUSY: Final = Crowd(
-    half_spread_e4=25,
-    depth=6,
-    size_e2=(1_000, 30_000),
-    visit_us=1_600_000,
-    trades_e2=48,
-    taken_e2=(100, 14_000),
-)
-_THIN: Final = Crowd(
-    half_spread_e4=140,
-    depth=4,
-    size_e2=(300, 5_000),
-    visit_us=4_000_000,
-    trades_e2=15,
-    taken_e2=(100, 2_000),
-)
-
-
-class _Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """One event of the world before the dice: its markets' words, their crowd and their time."""
-
-    ticker: Ticker
-    series: Ticker
-    title: str
-    outcomes: tuple[str, ...]
-    """One market each."""
-    exhaustive: bool = False
-    """One of the outcomes must come true; otherwise none may."""
-    grid: PriceGrid
-    crowd: Crowd
-    favourite_e2: tuple[int, int]
-    """Where the first outcome starts, in cents, from and to."""
-    swing_e3: int
-    jump_odds: int
-    opens_e3: int = -1
-    """When it opens, in thousandths of the session; before the session if negative."""
-    closes_e3: int
-
-
-_SERIES: Final = (
-    Series(ticker="HIGHRIV", title="Highest temperature in Riverton", category="Climate"),
-    Series(
-        ticker="RIVGAME",
-        title="Riverton league games",
-        category="Sports",
-        fee_multiplier=Decimal("0.5"),
-    ),
-    Series(ticker="ORE15M", title="Ore price up in 15 minutes", category="Commodities"),
-    Series(
-        ticker="RIVCPI",
-        title="Riverton consumer prices",
-        category="Economics",
-        fee_type="quadratic_with_maker_fees",
-    ),
-)
-
-
-def _ore(name: str, opens_e3: int, closes_e3: int, favourite_e2: tuple[int, int]) -> _Plan:
-    return _Plan(
-        ticker=f"ORE15M-26NOV02{name}",
-        series="ORE15M",
-        title="Ore price up in 15 minutes?",
-        outcomes=("UP",),
-        grid=DECI_CENT,
-        crowd=_BUSY,
-        favourite_e2=favourite_e2,
-        swing_e3=60,
-        jump_odds=240,
-        opens_e3=opens_e3,
-        closes_e3=closes_e3,
-    )
-
-
-_PLANS: Final = (
-    _Plan(
-        ticker="HIGHRIV-26NOV02",
-        series="HIGHRIV",
-        title="Highest temperature in Riverton today",
-        outcomes=("B72", "B70", "B74", "T76"),
-        grid=WHOLE_CENT,
-        crowd=_DEEP,
-        favourite_e2=(72, 84),
-        swing_e3=60,
-        jump_odds=300,
-        closes_e3=930,
-    ),
-    _Plan(
-        ticker="RIVGAME-26NOV02HAWOWL",
-        series="RIVGAME",
-        title="Hawks at Owls",
-        outcomes=("OWL", "HAW"),
-        exhaustive=True,
-        grid=TAPERED,
-        crowd=_DEEP,
-        favourite_e2=(70, 86),
-        swing_e3=45,
-        jump_odds=220,
-        opens_e3=20,
-        closes_e3=850,
-    ),
-    _ore("1515", 0, 440, (68, 86)),
-    _ore("1522", 200, 640, (55, 84)),
-    _ore("1530", 420, 860, (55, 84)),
-    _ore("1537", 560, 940, (60, 86)),
-    _Plan(
-        ticker="RIVCPI-26NOV-A",
-        series="RIVCPI",
-        title="Consumer prices up by more than 0.1 %",
-        outcomes=("T01",),
-        grid=DECI_CENT,
-        crowd=_DEEP,
-        favourite_e2=(80, 92),
-        swing_e3=30,
-        jump_odds=260,
-        closes_e3=700,
-    ),
-    _Plan(
-        ticker="RIVCPI-26NOV-B",
-        series="RIVCPI",
-        title="Consumer prices up by more than 0.4 %",
-        outcomes=("T04",),
-        grid=WHOLE_CENT,
-        crowd=_THIN,
-        favourite_e2=(30, 90),
-        swing_e3=40,
-        jump_odds=200,
-        closes_e3=760,
-    ),
-)
 
 _Deed: TypeAlias = Callable[[Micros], Iterator[AnyEvent]]
 
@@ -180,22 +35,29 @@ _Deed: TypeAlias = Callable[[Micros], Iterator[AnyEvent]]
 class _Event:
     """One event of the world: its hidden walk, its markets and their crowds."""
 
-    def __init__(self, plan: _Plan, seed: int, start_us: Micros, duration_us: Micros) -> None:
+    def __init__(self, plan: Plan, seed: int, start_us: Micros, duration_us: Micros) -> None:
         # A generator of its own keeps one event's dice from moving another's; a string seeds it
         # the same under every hash seed.
         self.rng = Random(f"{seed} {plan.ticker}")  # noqa: S311 - a world, no secret
         self.plan = plan
         self.open_us = start_us + duration_us * plan.opens_e3 // 1_000
         self.close_us = start_us + duration_us * plan.closes_e3 // 1_000
+        self.pause_us = _moment(plan.pause_e3, start_us, duration_us)
+        self.early_us = _moment(plan.early_e3, start_us, duration_us)
+        self.paused_until_us: Micros = 0
         listed = max(start_us, self.open_us - 60 * SECOND_US)
         self.listed_us = listed + self.rng.randint(0, SECOND_US)
         self.walk = Walk(self.rng, self._first_shares(), plan.swing_e3, plan.jump_odds)
-        series = next(series for series in _SERIES if series.ticker == plan.series)
+        series = next(series for series in SERIES if series.ticker == plan.series)
         self.markets = [self._market(outcome, series) for outcome in plan.outcomes]
         self.quoting = [Quoting(self.rng, market, plan.crowd) for market in self.markets]
 
     def _first_shares(self) -> list[int]:
-        """Give the favourite its share and deal the rest out, the last one to `none of them`."""
+        """Give the first outcome its share and deal the rest out.
+
+        The last share is that of `none of them`; between nested strikes each outcome is a range of
+        the underlying, and the first is the one below all strikes.
+        """
         low, high = self.plan.favourite_e2
         first = self.rng.randint(low, high) * WHOLE // 100
         others = len(self.plan.outcomes) - self.plan.exhaustive
@@ -216,7 +78,8 @@ class _Event:
             open_us=self.open_us,
             close_us=self.close_us,
             expected_expiration_us=self.close_us + 10 * SECOND_US,
-            mutually_exclusive=len(plan.outcomes) > 1,
+            can_close_early=plan.early_e3 is not None,
+            mutually_exclusive=self._exclusive,
             fee_type=series.fee_type,
             fee_multiplier=series.fee_multiplier,
         )
@@ -228,30 +91,67 @@ class _Event:
             ticker=self.plan.ticker,
             series_ticker=self.plan.series,
             title=self.plan.title,
-            mutually_exclusive=len(self.plan.outcomes) > 1,
+            mutually_exclusive=self._exclusive,
             markets=tuple(market.ticker for market in self.markets),
         )
 
+    @property
+    def _exclusive(self) -> bool:
+        return self.plan.shape is Shape.ONE_OF and len(self.plan.outcomes) > 1
+
     def belief_e4(self, number: int) -> E4:
-        """Return what the crowd believes an outcome is worth."""
-        return self.walk.shares[number] * ONE_DOLLAR_E4 // WHOLE
+        """Return what the crowd believes a market is worth."""
+        shares = self.walk.shares
+        share = shares[number]
+        if self.plan.shape is Shape.NESTED:
+            share = sum(shares[number + 1 :])
+        return share * ONE_DOLLAR_E4 // WHOLE
+
+    def pays_e4(self, number: int, outcome: int) -> E4:
+        """Return what a market pays: all or nothing, or what it was worth, to the cent."""
+        if self.plan.scalar:
+            return (self.belief_e4(number) + 50) // 100 * 100
+        came_true = outcome > number if self.plan.shape is Shape.NESTED else outcome == number
+        return ONE_DOLLAR_E4 if came_true else 0
+
+    def close_now(self, at_us: Micros) -> Iterator[MarketChanged]:
+        """Move the close to the present."""
+        self.close_us = at_us
+        for number, market in enumerate(self.markets):
+            moved = replace(market, close_us=at_us, expected_expiration_us=at_us + 10 * SECOND_US)
+            self.markets[number] = moved
+            yield MarketChanged(at_us=at_us, market=moved)
+
+
+def _moment(e3: int | None, start_us: Micros, duration_us: Micros) -> Micros | None:
+    return None if e3 is None else start_us + duration_us * e3 // 1_000
 
 
 class SeededWorld:
-    """A session of a dozen markets, made as it is asked for."""
+    """A session of many markets, made as it is asked for."""
 
-    def __init__(self, seed: int, duration_us: Micros = DEFAULT_DURATION_US) -> None:
+    def __init__(
+        self,
+        seed: int,
+        duration_us: Micros = DEFAULT_DURATION_US,
+        markets: int = DEFAULT_MARKETS,
+    ) -> None:
         """Prepare a world.
 
         Args:
             seed: What all its dice come from.
             duration_us: From the start to the last close; the payments follow at once.
+            markets: How many there are at least; a few more complete the last event.
         """
         self.seed = seed
         self.start_us: Micros = START_US
         self.duration_us = duration_us
         self.end_us: Micros | None = START_US + duration_us + SETTLING_US
-        self.series: Mapping[Ticker, Series] = {series.ticker: series for series in _SERIES}
+        self._plans = plans(seed, max(markets, FEWEST))
+        used = {plan.series for plan in self._plans}
+        self.series: Mapping[Ticker, Series] = {
+            series.ticker: series for series in SERIES if series.ticker in used
+        }
         self.event_groups: Mapping[Ticker, EventGroup] = {
             event.plan.ticker: event.group for event in self._events()
         }
@@ -261,7 +161,7 @@ class SeededWorld:
         return _Session(self._events()).run()
 
     def _events(self) -> list[_Event]:
-        return [_Event(plan, self.seed, self.start_us, self.duration_us) for plan in _PLANS]
+        return [_Event(plan, self.seed, self.start_us, self.duration_us) for plan in self._plans]
 
 
 class _Session:
@@ -292,15 +192,47 @@ class _Session:
             for number in range(len(event.markets)):
                 first_us = opening + event.rng.randint(0, SECOND_US)
                 self._again(event, first_us, self._opening(event, number))
-            self._at(event.close_us + SECOND_US, self._ending(event))
+            ending = self._ending(event)
+            self._at(event.close_us + SECOND_US, ending)
+            if event.early_us is not None:
+                self._at(event.early_us, self._closing_early(event, ending))
+            if event.pause_us is not None:
+                self._at(event.pause_us, self._pausing(event))
 
         return happen
 
+    def _closing_early(self, event: _Event, ending: _Deed) -> _Deed:
+        def happen(at_us: Micros) -> Iterator[AnyEvent]:
+            yield from event.close_now(at_us)
+            self._at(at_us + SECOND_US, ending)
+
+        return happen
+
+    def _pausing(self, event: _Event) -> _Deed:
+        """Stop trading for a while; the belief wanders on meanwhile."""
+
+        def pause(at_us: Micros) -> Iterator[AnyEvent]:
+            event.paused_until_us = min(at_us + PAUSE_US, event.close_us - SECOND_US)
+            if event.paused_until_us <= at_us:  # too near to the close
+                return
+            for market in event.markets:
+                halted = replace(market, status=MarketStatus.INACTIVE)
+                yield MarketChanged(at_us=at_us, market=halted)
+            self._at(event.paused_until_us, resume)
+
+        def resume(at_us: Micros) -> Iterator[AnyEvent]:
+            for market in event.markets:
+                yield MarketChanged(at_us=at_us, market=market)
+
+        return pause
+
     def _step(self, event: _Event) -> _Deed:
+        step_us = event.plan.step_s * SECOND_US
+
         def happen(at_us: Micros) -> Iterator[AnyEvent]:
             event.walk.step()
-            if at_us + SECOND_US < event.close_us:
-                self._at(at_us + SECOND_US, happen)
+            if at_us + step_us < event.close_us:
+                self._at(at_us + step_us, happen)
             return iter(())
 
         return happen
@@ -309,11 +241,13 @@ class _Session:
         quoting = event.quoting[number]
 
         def visit(at_us: Micros) -> Iterator[AnyEvent]:
-            yield from quoting.visit(at_us, event.belief_e4(number))
+            if at_us < event.close_us and at_us >= event.paused_until_us:
+                yield from quoting.visit(at_us, event.belief_e4(number))
             self._again(event, at_us + quoting.wait_us(), visit)
 
         def happen(at_us: Micros) -> Iterator[AnyEvent]:
-            yield quoting.open(at_us, event.belief_e4(number))
+            if at_us < event.close_us:
+                yield quoting.open(at_us, event.belief_e4(number))
             self._again(event, at_us + quoting.wait_us(), visit)
 
         return happen
@@ -323,34 +257,40 @@ class _Session:
             self._at(at_us, deed)
 
     def _ending(self, event: _Event) -> _Deed:
-        """Clear the books, then say the result, then pay."""
-        outcome = -1
+        """Clear the books, then say the result, then pay; once, though the close may move."""
+        ended = False
+        pays: list[E4] = []
 
         def clear(at_us: Micros) -> Iterator[AnyEvent]:
-            nonlocal outcome
+            nonlocal ended
+            if ended:
+                return
+            ended = True
             outcome = event.walk.draw()
+            pays.extend(event.pays_e4(number, outcome) for number in range(len(event.markets)))
             for quoting in event.quoting:
                 yield quoting.close(at_us)
             self._at(at_us + event.rng.randint(4, 15) * SECOND_US, determine)
 
+        def result(number: int) -> str:
+            if event.plan.scalar:
+                return "scalar"
+            return "yes" if pays[number] else "no"
+
         def determine(at_us: Micros) -> Iterator[AnyEvent]:
             for number, market in enumerate(event.markets):
-                result = "yes" if number == outcome else "no"
-                record = replace(market, status=MarketStatus.DETERMINED, result=result)
+                record = replace(market, status=MarketStatus.DETERMINED, result=result(number))
                 yield MarketChanged(at_us=at_us, market=record)
             self._at(at_us + 10 * SECOND_US, pay)
 
         def pay(at_us: Micros) -> Iterator[AnyEvent]:
             for number, market in enumerate(event.markets):
-                won = number == outcome
-                yield MarketSettled(
+                settlement = Settlement(
+                    ticker=market.ticker,
                     at_us=at_us,
-                    settlement=Settlement(
-                        ticker=market.ticker,
-                        at_us=at_us,
-                        result="yes" if won else "no",
-                        yes_pays_e4=ONE_DOLLAR_E4 if won else 0,
-                    ),
+                    result=result(number),
+                    yes_pays_e4=pays[number],
                 )
+                yield MarketSettled(at_us=at_us, settlement=settlement)
 
         return clear

@@ -21,10 +21,12 @@ from anyio.abc import SocketAttribute
 from framework.clock import VirtualClock, run_virtual, wall_clock_us
 from framework.errors import ConfigError, FrameworkError
 from framework.model.units import to_duration, to_e6
+from framework.model.until import Until
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.pump import play
 from plugins.sandbox.rebased import RebasedWorld
+from plugins.sandbox.seeded import DEFAULT_MARKETS
 from plugins.sandbox.server import serve
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.worlds import in_micros, open_world, session_end_us
@@ -42,6 +44,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     seed: int
     recording: Path | None
     duration: str | None
+    until: str | None = None
+    markets: int = DEFAULT_MARKETS
     pace: float
     folder: Path
     as_json: bool
@@ -64,6 +68,8 @@ def commands() -> list[click.Command]:
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the seeded world.")
 @click.option("--recording", type=click.Path(path_type=Path), help="Play a recording instead.")
 @click.option("--duration", help="How long the session lasts, such as 30m.")
+@click.option("--until", help='End of the session in UTC, such as "15:20".')
+@click.option("--markets", type=click.IntRange(min=1), default=DEFAULT_MARKETS, show_default=True)
 @click.option(
     "--pace",
     type=click.FloatRange(min=0, min_open=True),
@@ -81,6 +87,8 @@ def serve_verb(  # noqa: PLR0913 - one parameter per option
     seed: int,
     recording: Path | None,
     duration: str | None,
+    until: str | None,
+    markets: int,
     pace: float,
     folder: Path | None,
     as_json: bool,
@@ -92,6 +100,8 @@ def serve_verb(  # noqa: PLR0913 - one parameter per option
         seed=seed,
         recording=recording,
         duration=duration,
+        until=until,
+        markets=markets,
         pace=pace,
         folder=folder or Path(tempfile.mkdtemp(prefix="kalshi-sandbox-")),
         as_json=as_json,
@@ -135,7 +145,8 @@ async def _serve(terms: Terms, clock: VirtualClock) -> None:
     length_us = _length_us(terms.duration)
     clock.start_at(wall_clock_us())
     world = RebasedWorld(
-        open_world(terms.recording, seed=terms.seed, duration_us=length_us), clock.now_us()
+        open_world(terms.recording, seed=terms.seed, duration_us=length_us, markets=terms.markets),
+        clock.now_us(),
     )
     keys = new_key_pair()
     venue = Venue(
@@ -144,7 +155,7 @@ async def _serve(terms: Terms, clock: VirtualClock) -> None:
         clock.now_us,
         door_us=wall_clock_us,
     )
-    until_us = session_end_us(world, terms.recording, length_us)
+    until_us = session_end_us(world, terms.recording, length_us, _until(terms.until))
     try:
         listener = await anyio.create_tcp_listener(local_host=terms.host, local_port=terms.port)
     except OSError as error:
@@ -161,6 +172,13 @@ def _length_us(duration: str | None) -> int | None:
         return None if duration is None else in_micros(to_duration(duration))
     except ValueError as error:
         raise ConfigError(f"--duration {error}") from None
+
+
+def _until(text: str | None) -> Until | None:
+    try:
+        return None if text is None else Until.read(text)
+    except ValueError as error:
+        raise ConfigError(f"--until {error}") from None
 
 
 def _no_listener(terms: Terms, error: OSError) -> ConfigError:

@@ -382,6 +382,21 @@ def test_a_position_that_settles_brings_its_result(stage):
     assert totals.cash == Decimal("1000.70")
 
 
+def test_a_position_in_a_market_that_closed_without_a_result_is_named(stage):
+    exchange = stage.exchange
+    exchange.answer("submit", exchange.take)
+
+    async def script(run):
+        await run.clock.sleep(1)
+        exchange.quote(BID, ASK)
+        await run.clock.sleep(7 * 3_600)
+
+    result = stage.play(script, Buyer())
+
+    assert [trip.ended for trip in result.trips] == ["open"]
+    assert result.troubles[-1].endswith(" closed without a result: its position stays open")
+
+
 def test_cash_that_nothing_explains_is_written_down(stage):
     async def script(run):
         await run.clock.sleep(1)

@@ -1,5 +1,6 @@
 """The records of markets as they are known at a moment."""
 
+from framework.model.events import QuoteTicked
 from framework.model.market import Market, MarketStatus, Settlement
 from plugins.sandbox.listings import Listing, MarketsView
 
@@ -48,6 +49,24 @@ def test_volume_and_last_price_come_from_the_trades():
     shown = listing.market(12)
 
     assert (shown.volume_e2, shown.last_price_e4) == (700, 6_100)
+
+
+def test_told_statistics_replace_smaller_ones():
+    listing = Listing(RECORD)
+    listing.traded(6_000, 500)
+    for volume, interest in ((900, 40), (800, 50)):
+        listing.told(
+            QuoteTicked(
+                at_us=12,
+                ticker="M",
+                last_price_e4=6_100,
+                volume_e2=volume,
+                open_interest_e2=interest,
+            )
+        )
+    shown = listing.market(12)
+
+    assert (shown.volume_e2, shown.last_price_e4, shown.open_interest_e2) == (900, 6_100, 50)
 
 
 def test_an_unchanged_record_is_made_once():

@@ -18,7 +18,8 @@ from framework.model.events import (
 from framework.model.market import MarketStatus
 from framework.model.units import Side
 from plugins.sandbox.exchange import SandboxExchange
-from plugins.sandbox.recorded import LEAD_US, open_recording
+from plugins.sandbox.recorded import LEAD_US
+from plugins.sandbox.worlds import open_recording
 
 OPEN_MS = 1_767_261_600_000
 CLOSE_MS = OPEN_MS + 900_000
@@ -280,7 +281,6 @@ class TestBadInput:
     @pytest.mark.parametrize(
         ("name", "kind"),
         [
-            ("l2-26MAR18.parquet", "nba-books"),
             ("candles-1m.parquet", "basketball-candles"),
             ("trades.parquet", "weather-trades"),
         ],

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from framework.clock import run_virtual
 from framework.errors import ConfigError, ExchangeError
+from framework.model.until import Until
 from framework.run import Mode, RunOptions
 from plugins.sandbox import Sandbox
 from plugins.sandbox.seeded import START_US
@@ -95,6 +96,16 @@ def test_the_command_line_goes_before_the_settings(settings, options, minutes):
     assert (minutes - 3) * MINUTE_US <= lasted_us <= (minutes + 3) * MINUTE_US
 
 
+def test_a_session_ends_when_the_clock_shows_the_time_asked_for():
+    _, run, plugin = in_run(until_stopped, Sandbox(markets=12), until=Until.read("15:05"))
+    (ended,) = run.reasons
+
+    assert START_US + 5 * MINUTE_US <= ended[0] + 2_000_000 <= START_US + 6 * MINUTE_US
+    assert ended[1].startswith("session over; ")
+    assert ended[1].endswith(" markets stay open without a result")
+    assert len(plugin.exchange.markets) <= 12  # some are listed later
+
+
 def test_equal_seeds_give_equal_exchanges():
     def books(**options):
         plugin = in_run(until_stopped, duration_us=MINUTE_US, **options)[2]
@@ -114,7 +125,9 @@ def test_a_recording_can_be_cut_short(recordings):
     folder = recordings / "gold-15m-frames/events/KXGOLD15M-26AUG050000-00"
     _, run, plugin = in_run(until_stopped, recording=folder, duration_us=MINUTE_US)
 
-    assert [reason for _, reason in run.reasons] == ["session over"]
+    assert [reason for _, reason in run.reasons] == [
+        "session over; 1 of 1 markets stay open without a result"
+    ]
     assert plugin.exchange.book("KXGOLD15M-26AUG050000-00").valid
 
 
