@@ -138,16 +138,9 @@ class Line:
                 commands.extend(record.commands)
             elif type(event) in _PICTURE:
                 continue
-            self.tally.update(record)
+            self._note(record)
             if isinstance(event, _DURABLE):
                 durable.append(event)
-                self.fees.update(event)
-            elif isinstance(event, LedgerRead):
-                self.fees.update(event)
-            elif isinstance(event, TradingHalted):
-                self._latch(event)
-            elif isinstance(event, TradingResumed):
-                self._release(event)
         self.count += len(batch)
         self._unflushed += len(batch)
         if durable:
@@ -157,6 +150,17 @@ class Line:
         elif self._unflushed >= _FLUSHED_AT_ONCE:
             self.flush()
         self._events.extend(self._pipeline.pending_events(batch[-1].at_us))
+
+    def _note(self, record: Record) -> None:
+        """Count a record, and keep what it says of fees and of the latch."""
+        self.tally.update(record)
+        event = record.event
+        if isinstance(event, (*_DURABLE, LedgerRead)):
+            self.fees.update(event)
+        elif isinstance(event, TradingHalted):
+            self._latch(event)
+        elif isinstance(event, TradingResumed):
+            self._release(event)
 
     def _record(self, facts: Sequence[AnyEvent], at_us: Micros) -> None:
         """Make facts durable; a ledger that can't write ends new risk, not the run."""
