@@ -7,6 +7,7 @@ that changed. It sends nothing.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Final
 
 import msgspec
 
@@ -36,6 +37,10 @@ from framework.working import LiveOrder, Wanted
 
 _SHARED = "(none)"
 """The owner shown for a position no strategy of this run speaks for."""
+_FILTER: Final = Stage.FILTER
+_SIGNAL: Final = Stage.SIGNAL
+_SILENCE: Final = (Rejection(NO_SIGNAL, ""), None)
+"""What most strategies answer to most quotes."""
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +83,7 @@ class Decisions:
         market, now = watched.present(), moment(self._state.now_us)
         for strategy in self._pipeline.strategies:
             refused = self._pipeline.filter_market(strategy, market, now)
-            self._note(watched, strategy, Stage.FILTER, refused)
+            self._note(watched, strategy, _FILTER, refused)
             if refused is None:
                 if strategy not in watched.admitted:
                     watched.admitted.add(strategy)
@@ -96,8 +101,8 @@ class Decisions:
         held = state.portfolio.position(watched.market.ticker)
         trustworthy = watched.book.valid and state.connected
         snapshot = self._snapshot(watched) if trustworthy else None
-        exits = self._exits(watched, held, snapshot, working)
-        urgent = any((exit_.urgency or 0) > Urgency.TAKE_PROFIT for exit_ in exits)
+        exits = self._exits(watched, held, snapshot, working) if held is not None else []
+        urgent = exits and any((exit_.urgency or 0) > Urgency.TAKE_PROFIT for exit_ in exits)
         if state.halted or state.stopping or urgent:
             return exits
         return exits + self._entries(watched, held, snapshot, working)
@@ -106,7 +111,7 @@ class Decisions:
         state = self._state
         ticker = watched.market.ticker
         family = state.events.get(watched.market.event_ticker, ())
-        return Snapshot(
+        return Snapshot.of(
             watched.present(),
             watched.book,
             state.now_us,
@@ -124,12 +129,10 @@ class Decisions:
     def _exits(
         self,
         watched: Watched,
-        held: Position | None,
+        held: Position,
         snapshot: Snapshot | None,
         working: Sequence[LiveOrder],
     ) -> list[Wanted]:
-        if held is None:
-            return []
         resting = [live for live in working if not live.is_entry]
         stays = self._state.stopping is not None or not watched.market.is_open(self._state.now_us)
         if snapshot is None or stays:
@@ -197,22 +200,24 @@ class Decisions:
             return []
         owner = entries[0].order.strategy if entries else None
         wanted: list[Wanted] = []
+        portfolio = self._portfolio()
         for strategy in self._pipeline.strategies:
             if strategy not in watched.admitted or owner not in (None, strategy):
                 continue
-            wanted = self._entry(watched, strategy, snapshot)
+            wanted = self._entry(watched, strategy, snapshot, portfolio)
             if wanted:
                 break  # one market has one owning strategy at a time
         expired = len(alive) < len(entries)
         return [] if expired else wanted
 
-    def _entry(self, watched: Watched, strategy: str, snapshot: Snapshot) -> list[Wanted]:
-        signals = self._pipeline.signal_entry(strategy, snapshot, self._portfolio())
+    def _entry(
+        self, watched: Watched, strategy: str, snapshot: Snapshot, portfolio: PortfolioView
+    ) -> list[Wanted]:
+        signals = self._pipeline.signal_entry(strategy, snapshot, portfolio)
         if not signals:
-            if watched.verdicts.get((strategy, Stage.SIGNAL)) != (None, NO_SIGNAL):
+            if watched.verdicts.get((strategy, _SIGNAL)) != (None, NO_SIGNAL):
                 seen = _seen(snapshot)  # asked at every quote, told when it changes
-                no_opinion = (Rejection(NO_SIGNAL, ""), None)
-                self._note(watched, strategy, Stage.SIGNAL, no_opinion, numbers=seen)
+                self._note(watched, strategy, _SIGNAL, _SILENCE, numbers=seen)
             return []
         wanted: list[Wanted] = []
         for signal, plugin in signals:
@@ -221,7 +226,7 @@ class Decisions:
             self._note(
                 watched,
                 strategy,
-                Stage.SIGNAL,
+                _SIGNAL,
                 None,
                 plugin=plugin,
                 why=signal.reason,

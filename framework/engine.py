@@ -80,7 +80,7 @@ class Engine:
         take_in(state, event)
         if type(event) is ClockTicked:
             self._pass_time()
-        elif isinstance(event, PluginOverran | PluginQuarantined):
+        elif type(event) is PluginOverran or type(event) is PluginQuarantined:
             self._pipeline.apply(event)
         if state.relisted:
             for ticker in _drain(state.relisted):
@@ -139,6 +139,8 @@ class Engine:
             return
         working = state.orders.in_market(ticker)
         wanted = self._decisions.wanted(watched, working)
+        if not wanted and not working:
+            return
         plan = compare(wanted, working, state.now_us, self._patience)
         for live, why in plan.cancel:
             self._cancel(live, why)

@@ -78,6 +78,7 @@ def take_in(state: State, event: AnyEvent) -> None:
     place = _PLACES.get(type(event))
     if place is None:
         raise InvariantError(f"the engine has no place for {type(event).__name__}")
-    state.now_us = event.at_us
-    state.worst.start_day(event.at_us)
+    state.now_us = now_us = event.at_us
+    if now_us not in state.worst.today:
+        state.worst.start_day(now_us)
     place(state, event)

@@ -17,6 +17,8 @@ from framework.model.commands import AnyCommand, SubmitOrder
 from framework.model.events import (
     AccountReported,
     AnyEvent,
+    BookChanged,
+    BookReplaced,
     IntentRefused,
     LedgerRead,
     MarketSettled,
@@ -26,6 +28,8 @@ from framework.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    QuoteTicked,
+    TradePrinted,
     TradingHalted,
     TradingResumed,
 )
@@ -48,6 +52,9 @@ _DURABLE = (
     AccountReported,
 )
 """What the ledger keeps of the events."""
+
+_PICTURE = frozenset({BookChanged, BookReplaced, QuoteTicked, TradePrinted})
+"""What only adds to the picture of a market: nearly every event, and nothing to keep or count."""
 
 _SHOWN_AT_ONCE = 1_000
 """Watchers are fed at the latest after this many records."""
@@ -119,26 +126,21 @@ class Line:
             self.show()
 
     def _take(self, batch: Sequence[AnyEvent]) -> None:
-        engine, journal, unseen = self._engine, self._journal, self._unseen
+        handle, journal, see = self._engine.handle, self._journal.append, self._unseen.append
         commands: list[AnyCommand] = []
         durable: list[AnyEvent] = []
         for event in batch:
-            record = engine.handle(event)
-            journal.append(record)
-            unseen.append(record)
-            self.tally.update(record)
+            record = handle(event)
+            journal(record)
+            see(record)
             if record.commands or record.verdicts:
                 self.digest.update(record)
                 commands.extend(record.commands)
+            elif type(event) in _PICTURE:
+                continue
+            self._note(record)
             if isinstance(event, _DURABLE):
                 durable.append(event)
-                self.fees.update(event)
-            elif isinstance(event, LedgerRead):
-                self.fees.update(event)
-            elif isinstance(event, TradingHalted):
-                self._latch(event)
-            elif isinstance(event, TradingResumed):
-                self._release(event)
         self.count += len(batch)
         self._unflushed += len(batch)
         if durable:
@@ -148,6 +150,17 @@ class Line:
         elif self._unflushed >= _FLUSHED_AT_ONCE:
             self.flush()
         self._events.extend(self._pipeline.pending_events(batch[-1].at_us))
+
+    def _note(self, record: Record) -> None:
+        """Count a record, and keep what it says of fees and of the latch."""
+        self.tally.update(record)
+        event = record.event
+        if isinstance(event, (*_DURABLE, LedgerRead)):
+            self.fees.update(event)
+        elif isinstance(event, TradingHalted):
+            self._latch(event)
+        elif isinstance(event, TradingResumed):
+            self._release(event)
 
     def _record(self, facts: Sequence[AnyEvent], at_us: Micros) -> None:
         """Make facts durable; a ledger that can't write ends new risk, not the run."""

@@ -150,9 +150,12 @@ class Pipeline:
     ) -> list[tuple[EntrySignal, str]]:
         """Return every wish to buy; a plugin that faults has none."""
         line = self._line("signal_entry", strategy)
+        found = self._ask2(line, answers.entries_of, snapshot, portfolio)
+        if not found:
+            return []
         return [
             (signal, plugin)
-            for signals, plugin in self._ask2(line, answers.entries_of, snapshot, portfolio)
+            for signals, plugin in found
             if not isinstance(signals, Rejection)
             for signal in signals
         ]

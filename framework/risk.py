@@ -31,6 +31,11 @@ def same_day(at_us: Micros, now_us: Micros) -> bool:
     return at_us // _DAY_US == now_us // _DAY_US
 
 
+def _day_of(at_us: Micros) -> range:
+    start = at_us // _DAY_US * _DAY_US
+    return range(start, start + _DAY_US)
+
+
 class _Leg:
     """What one market adds to its event: holdings pay, orders can only hurt."""
 
@@ -81,7 +86,8 @@ class WorstCase:
         self._mark_e4 = mark_e4
         self._sent: deque[Micros] = deque(maxlen=100_000)
         self._cash: dict[int, E6] = {}
-        self._day = -1
+        self.today = range(0)
+        """The moments of the UTC day that P&L is counted over."""
         self._day_start_e6: E6 = 0
 
     # ------------------------------------------------------------------------------- cash
@@ -205,13 +211,12 @@ class WorstCase:
 
     def start_day(self, now_us: Micros) -> None:
         """Note the equity at the first event of a UTC day."""
-        day = now_us // _DAY_US
-        if day != self._day:
-            self._day, self._day_start_e6 = day, self.equity_e6()
+        if now_us not in self.today:
+            self.today, self._day_start_e6 = _day_of(now_us), self.equity_e6()
 
     def restart_day(self, now_us: Micros, realized_e6: E6) -> None:
         """Go on with a day after recovery: what earlier runs realized today still counts."""
-        self._day = now_us // _DAY_US
+        self.today = _day_of(now_us)
         self._day_start_e6 = self.equity_e6() - realized_e6
 
     def pnl_of_day_e6(self) -> E6:

@@ -17,6 +17,7 @@ import structlog
 from framework.answers import observation_of
 from framework.audits import Audits
 from framework.clock import stopwatch
+from framework.collector import rare_collections
 from framework.compiled import Implementation
 from framework.control import serve_control
 from framework.decisions import EngineSettings
@@ -117,6 +118,7 @@ class Runtime:
             FrameworkError: the run could not start, or had to end.
         """
         async with AsyncExitStack() as opened:
+            collector = opened.enter_context(rare_collections())
             for service in self._plugins.hooks("open_service", None):
                 await opened.enter_async_context(_held_open(service, self.run))
             opener = _held_open(self._opener(), self.run)
@@ -139,6 +141,7 @@ class Runtime:
                 self._outbox = Outbox(self._exchange, tasks, self.run.clock, self.line.process)
                 self.line.send = self._outbox.send
                 await self._recover(recovered)
+                collector.freeze()
                 for task in (self._listen, self._tick, self._scan, self._audit, self._signals):
                     tasks.start_soon(task)
                 tasks.start_soon(serve_control, self.run.folder / "control.sock", self._verbs())

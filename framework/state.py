@@ -130,21 +130,23 @@ class State:
         """Take a whole book."""
         watched = self.markets.get(event.ticker)
         if watched is not None:
+            if event.exchange_us is not None:
+                watched.lag_us = event.at_us - event.exchange_us
             watched.book.replace(dict(event.yes), dict(event.no))
-            self._noticed(watched, event)
+            if watched.touch_moved():
+                self.touched[event.ticker] = None
 
     def change_book(self, event: BookChanged) -> None:
         """Take one level's change."""
         watched = self.markets.get(event.ticker)
         if watched is not None:
-            watched.book.change(event.side, event.price_e4, event.change_e2)
-            self._noticed(watched, event)
-
-    def _noticed(self, watched: Watched, event: BookReplaced | BookChanged) -> None:
-        if event.exchange_us is not None:
-            watched.lag_us = event.at_us - event.exchange_us
-        if watched.touch_moved():
-            self.touched[event.ticker] = None
+            if event.exchange_us is not None:
+                watched.lag_us = event.at_us - event.exchange_us
+            if (
+                watched.book.change(event.side, event.price_e4, event.change_e2)
+                and watched.touch_moved()
+            ):
+                self.touched[event.ticker] = None
 
     def invalidate_book(self, event: BookInvalidated) -> None:
         """Stop trusting a book until its next snapshot."""

@@ -1,6 +1,7 @@
 """What the engine remembers of one market."""
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 
@@ -12,6 +13,7 @@ from framework.model.units import E4, Micros, Side, Ticker, complement, price_of
 from framework.model.view import Touch, Trade
 
 TRADES_KEPT = 20
+_YES: Final = Side.YES
 
 
 class Watched:
@@ -90,10 +92,8 @@ class Watched:
 
     def touch_moved(self) -> bool:
         """Return whether the best prices of a good book differ from those last decided on."""
-        if not self.book.valid:
-            return False
         touch = self.book.touch()
-        if touch == self.touch:
+        if touch == self.touch or not self.book.valid:
             return False
         self.touch = touch
         bid, ask = touch
@@ -104,7 +104,7 @@ class Watched:
         """Return the last good bid of a side; 0 when nobody bid, None before any good book."""
         if self.mark_yes_e4 is None:
             return None
-        return self.mark_yes_e4[0 if side is Side.YES else 1]
+        return self.mark_yes_e4[0 if side is _YES else 1]
 
     def present(self) -> Market:
         """Return the record with the book's touch, for filters."""

@@ -5,8 +5,12 @@ A YES ask is the complement of a NO bid, so the exchange publishes bids only.
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 from framework.model.units import E2, E4, ONE_DOLLAR_E4, Side
+
+_YES: Final = Side.YES
+"""Python 3.11 looks a member of an enum up in five times the time of a name."""
 
 
 class BookState(StrEnum):
@@ -34,13 +38,12 @@ class _Bids:
         self.levels = dict(levels)
         self.best = max(self.levels, default=None)
 
-    def set(self, price: E4, size: E2) -> None:
-        if size:
-            self.levels[price] = size
-            if self.best is None or price > self.best:
-                self.best = price
-        elif self.levels.pop(price, None) is not None and price == self.best:
-            self.best = max(self.levels, default=None)
+    def drop(self, price: E4) -> bool:
+        """Forget an emptied level and return whether that moved the best price."""
+        if self.levels.pop(price, None) is None or price != self.best:
+            return False
+        self.best = max(self.levels, default=None)
+        return True
 
 
 class OrderBook:
@@ -89,17 +92,28 @@ class OrderBook:
         self._no.replace(no)
         self._sound, self.reason = True, ""
 
-    def change(self, side: Side, price_e4: E4, change_e2: E2) -> None:
-        """Add a signed change to one level; deltas on an unsound book are ignored."""
+    def change(self, side: Side, price_e4: E4, change_e2: E2) -> bool:
+        """Add a signed change to one level; deltas on an unsound book are ignored.
+
+        Returns:
+            Whether a best price moved: most changes are deeper in the book.
+        """
         if not self._sound:
-            return
+            return False
         self.version += 1
-        bids = self._yes if side is Side.YES else self._no
+        bids = self._yes if side is _YES else self._no
         size = bids.levels.get(price_e4, 0) + change_e2
         if size < 0 or not 0 < price_e4 < ONE_DOLLAR_E4:
             self.invalidate(f"delta {change_e2} leaves {size} at {price_e4} on {side}")
-            return
-        bids.set(price_e4, size)
+            return False
+        if not size:
+            return bids.drop(price_e4)
+        bids.levels[price_e4] = size
+        best = bids.best
+        if best is not None and price_e4 <= best:
+            return False
+        bids.best = price_e4
+        return True
 
     def invalidate(self, reason: str) -> None:
         """Mark the book unusable until the next snapshot."""
@@ -108,20 +122,20 @@ class OrderBook:
 
     def bid(self, side: Side) -> E4 | None:
         """Return the best bid of a side, or None when nobody bids."""
-        return self._yes.best if side is Side.YES else self._no.best
+        return self._yes.best if side is _YES else self._no.best
 
     def ask(self, side: Side) -> E4 | None:
         """Return the best ask of a side, or None when nobody bids for the other one."""
-        other = self._no.best if side is Side.YES else self._yes.best
+        other = self._no.best if side is _YES else self._yes.best
         return None if other is None else ONE_DOLLAR_E4 - other
 
     def size(self, side: Side, price_e4: E4) -> E2:
         """Return how many contracts are bid for at a price."""
-        return (self._yes if side is Side.YES else self._no).levels.get(price_e4, 0)
+        return (self._yes if side is _YES else self._no).levels.get(price_e4, 0)
 
     def bids(self, side: Side, depth: int | None = None) -> list[tuple[E4, E2]]:
         """Return (price, size) of a side's bids, the best first."""
-        levels = (self._yes if side is Side.YES else self._no).levels
+        levels = (self._yes if side is _YES else self._no).levels
         return [(price, levels[price]) for price in sorted(levels, reverse=True)[:depth]]
 
     def asks(self, side: Side, depth: int | None = None) -> list[tuple[E4, E2]]:
@@ -130,4 +144,5 @@ class OrderBook:
 
     def touch(self) -> tuple[E4 | None, E4 | None]:
         """Return the best YES bid and the best YES ask."""
-        return self._yes.best, self.ask(Side.YES)
+        no = self._no.best
+        return self._yes.best, None if no is None else ONE_DOLLAR_E4 - no

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -23,8 +24,10 @@ from framework.model.units import (
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_YES: Final = Side.YES
 
 
+@lru_cache(maxsize=1_024)
 def moment(at_us: Micros) -> datetime:
     """Return an aware UTC datetime."""
     return datetime.fromtimestamp(at_us / 1_000_000, UTC)
@@ -88,7 +91,7 @@ class PriceGrid(msgspec.Struct, frozen=True):
 
     def contains(self, price_e4: E4, side: Side = Side.YES) -> bool:
         """Return whether an order on `side` may carry this price."""
-        yes_e4 = price_e4 if side is Side.YES else complement(price_e4)
+        yes_e4 = price_e4 if side is _YES else complement(price_e4)
         if not 0 < yes_e4 < ONE_DOLLAR_E4:
             return False
         return any(
@@ -161,7 +164,10 @@ class EventGroup(msgspec.Struct, frozen=True, kw_only=True):
     fee_multiplier: Decimal | None = None
 
 
-class Market(msgspec.Struct, frozen=True, kw_only=True):
+_ACTIVE: Final = MarketStatus.ACTIVE
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One yes/no contract as last listed; prices are YES prices.
 
     A touch of None is an empty side, a volume of None is unknown.
@@ -238,7 +244,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether orders may be sent: active, and inside its opening hours."""
         opened = self.open_us is None or self.open_us <= now_us
         closing = self.close_us is None or now_us < self.close_us
-        return self.status is MarketStatus.ACTIVE and opened and closing
+        return self.status is _ACTIVE and opened and closing
 
     def payout_e4(self, side: Side) -> E4 | None:
         """Return what one contract of `side` pays, or None before the final result."""

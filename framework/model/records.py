@@ -29,7 +29,7 @@ OFF_GRID: Final = "off_grid"
 """A signal's price is none of the market's."""
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a strategy's line decided on a market at one stage; recorded when it changes.
 
     A `code` of None is a pass; `NO_SIGNAL` and `STAY` are no refusals, only no opinion.
@@ -45,7 +45,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What it was judged on, by name, in dollars and contracts; those unknown are left out."""
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One event, with the changed verdicts and the commands it led to."""
 
     event: AnyEvent

@@ -129,6 +129,8 @@ def price_of(price_e4: E4) -> Decimal:
 @lru_cache(maxsize=65_536)
 def quantity_of(quantity_e2: E2) -> Decimal:
     """Return a quantity in contracts."""
+    if quantity_e2 % ONE_CONTRACT_E2 == 0:
+        return Decimal(quantity_e2 // ONE_CONTRACT_E2)
     return _shown(quantity_e2, 2, 0)
 
 

@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, NoReturn, Protocol
+from typing import Any, Final, NamedTuple, Protocol, Self
+
+import msgspec
 
 from framework.model.book import OrderBook
 from framework.model.market import Market, moment
@@ -28,6 +30,8 @@ from framework.model.units import (
 )
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+_YES: Final = Side.YES
+_NO: Final = Side.NO
 
 
 class Level(NamedTuple):
@@ -53,16 +57,6 @@ class Trade(NamedTuple):
     at: datetime
 
 
-class _Frozen:
-    __slots__ = ()
-
-    def __setattr__(self, name: str, value: object) -> NoReturn:
-        raise AttributeError(f"{type(self).__name__}.{name} can't be changed: hooks only look")
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"{type(self).__name__}.{name} can't be deleted: hooks only look")
-
-
 def _read_only(mapping: Mapping[str, Any] | None) -> Mapping[str, Any]:
     """Hide a dict behind a view; any other mapping has to be read-only by itself."""
     if mapping is None:
@@ -74,34 +68,18 @@ def _decimal(price_e4: E4 | None) -> Decimal | None:
     return None if price_e4 is None else price_of(price_e4)
 
 
-def _complement(price_e4: E4 | None) -> E4 | None:
-    return None if price_e4 is None else complement(price_e4)
+# Structs, because they are made in C: views are made for every quote that moves.
 
 
-class BookSide(_Frozen):
+class BookSide(msgspec.Struct, frozen=True, eq=False, gc=False):
     """The book seen by somebody who would buy or sell one outcome."""
-
-    __slots__ = ("_book", "_version", "ask_e4", "bid_e4", "side")
 
     side: Side
     bid_e4: E4 | None
     ask_e4: E4 | None
     _book: OrderBook
     _version: int
-
-    def __init__(
-        self, book: OrderBook, side: Side, touch: tuple[E4 | None, E4 | None], version: int
-    ) -> None:
-        """Show one side of a book that had this YES touch when it had this version."""
-        bid, ask = touch
-        if side is Side.NO:
-            bid, ask = _complement(ask), _complement(bid)
-        put = object.__setattr__
-        put(self, "side", side)
-        put(self, "bid_e4", bid)
-        put(self, "ask_e4", ask)
-        put(self, "_book", book)
-        put(self, "_version", version)
+    """The book's, when it had this touch."""
 
     @property
     def bid(self) -> Decimal | None:
@@ -169,36 +147,31 @@ class BookSide(_Frozen):
         return tuple(Level(price_of(price), quantity_of(size)) for price, size in levels)
 
 
-class Snapshot(_Frozen):
+class Snapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One market at one moment, as a decision hook sees it."""
 
-    __slots__ = (
-        "_book",
-        "_touch",
-        "_version",
-        "at_us",
-        "book_is_valid",
-        "lag_us",
-        "market",
-        "observations",
-        "siblings",
-        "trades",
-    )
-
     market: Market
+    """The record with its newest statistics."""
     at_us: Micros
-    lag_us: Micros | None
+    """The moment of the event in hand."""
+    yes: BookSide
+    """The book of the YES contract."""
+    no: BookSide
+    """The book of the NO contract."""
     book_is_valid: bool
     """Whether the book may be traded on; entries are only asked for when it may."""
-    _book: OrderBook
-    _touch: tuple[E4 | None, E4 | None]
-    _version: int
+    lag_us: Micros | None
+    """How old the newest book message was when it arrived."""
     trades: tuple[Trade, ...]
+    """The last public trades, newest first."""
     siblings: Mapping[Ticker, Touch]
+    """The touch of the other markets of the event."""
     observations: Mapping[str, Decimal]
+    """Outside data by key, the newest of each."""
 
-    def __init__(
-        self,
+    @classmethod
+    def of(
+        cls,
         market: Market,
         book: OrderBook,
         at_us: Micros,
@@ -207,29 +180,23 @@ class Snapshot(_Frozen):
         trades: tuple[Trade, ...] = (),
         siblings: Mapping[Ticker, Touch] | None = None,
         observations: Mapping[str, Decimal] | None = None,
-    ) -> None:
-        """Take the present state of a market.
-
-        Args:
-            market: The record with its newest statistics.
-            book: The live book.
-            at_us: The moment of the event in hand.
-            lag_us: How old the newest book message was when it arrived.
-            trades: The last public trades, newest first.
-            siblings: The touch of the other markets of the event.
-            observations: Outside data by key, the newest of each.
-        """
-        put = object.__setattr__
-        put(self, "market", market)
-        put(self, "_book", book)
-        put(self, "_touch", book.touch())
-        put(self, "_version", book.version)
-        put(self, "book_is_valid", book.valid)
-        put(self, "at_us", at_us)
-        put(self, "lag_us", lag_us)
-        put(self, "trades", trades)
-        put(self, "siblings", _read_only(siblings))
-        put(self, "observations", _read_only(dict(observations) if observations else None))
+    ) -> Self:
+        """Take the present state of a market and its live book."""
+        bid, ask = book.touch()
+        version = book.version
+        no_bid = None if ask is None else complement(ask)
+        no_ask = None if bid is None else complement(bid)
+        return cls(
+            market,
+            at_us,
+            BookSide(_YES, bid, ask, book, version),
+            BookSide(_NO, no_bid, no_ask, book, version),
+            book.valid,
+            lag_us,
+            trades,
+            _read_only(siblings),
+            _read_only(dict(observations)) if observations else _NOTHING,
+        )
 
     @property
     def ticker(self) -> Ticker:
@@ -241,19 +208,9 @@ class Snapshot(_Frozen):
         """The moment of the event in hand, UTC."""
         return moment(self.at_us)
 
-    @property
-    def yes(self) -> BookSide:
-        """The book of the YES contract."""
-        return self.side(Side.YES)
-
-    @property
-    def no(self) -> BookSide:
-        """The book of the NO contract."""
-        return self.side(Side.NO)
-
     def side(self, side: Side) -> BookSide:
         """Return the book of one outcome."""
-        return BookSide(self._book, side, self._touch, self._version)
+        return self.yes if side is _YES else self.no
 
     @property
     def volume(self) -> Decimal | None:
@@ -298,19 +255,13 @@ class Exposure(Protocol):
         """Return all cash, plus positions at their last good bid, else at cost."""
 
 
-class PortfolioView(_Frozen):
+class PortfolioView(msgspec.Struct, frozen=True, eq=False, gc=False):
     """Money and positions, as a decision hook sees them."""
 
-    __slots__ = ("_exposure", "_portfolio", "at_us")
-
-    at_us: Micros
     _portfolio: Portfolio
     _exposure: Exposure
-
-    def __init__(self, portfolio: Portfolio, exposure: Exposure, at_us: Micros) -> None:
-        object.__setattr__(self, "_portfolio", portfolio)
-        object.__setattr__(self, "_exposure", exposure)
-        object.__setattr__(self, "at_us", at_us)
+    at_us: Micros
+    """The moment of the event in hand."""
 
     @property
     def cash(self) -> Decimal:

@@ -110,7 +110,7 @@ def snapshot(
         siblings: The touch of the event's other markets.
         observations: Outside data by key.
     """
-    return Snapshot(
+    return Snapshot.of(
         market() if listed is None else listed,
         book(yes, no) if held is None else held,
         at_us,

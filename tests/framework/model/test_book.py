@@ -264,3 +264,29 @@ def test_a_recorded_market_never_breaks_a_book(recordings):
                 assert kept.bid(side) == max(folded[side], default=None)
 
     assert {side: dict(kept.bids(side)) for side in Side} == folded
+
+
+@pytest.mark.parametrize(
+    ("price_e4", "change_e2", "moved"),
+    [
+        (9100, 50, False),
+        (9100, -700, False),
+        (9200, -100, False),
+        (9200, -500, True),
+        (9250, 100, True),
+        (9200, -501, False),
+        (0, 1, False),
+    ],
+)
+def test_a_change_says_whether_it_moved_the_best_price(price_e4, change_e2, moved):
+    some = OrderBook()
+    some.replace({9200: 500, 9100: 700}, {700: 300})
+
+    assert some.change(Side.YES, price_e4, change_e2) is moved
+
+
+def test_the_first_bid_moves_the_best_price():
+    some = OrderBook()
+    some.replace({}, {})
+
+    assert some.change(Side.NO, 100, 1) is True

@@ -31,7 +31,7 @@ def book(yes=(), no=()):
 def snapshot(some=None, at_us=NOW, **more):
     some = book({9200: 500, 9100: 700}, {700: 300, 600: 900}) if some is None else some
     listed = more.pop("market", market())
-    return Snapshot(listed, some, at_us, **more)
+    return Snapshot.of(listed, some, at_us, **more)
 
 
 class TestSides:
