@@ -20,6 +20,8 @@ def described(error: BaseException) -> str:
     """Return what went wrong and where, without addresses: a replay has to read the same."""
     what = _ADDRESS.sub("", format_exception_only(error)[-1].strip())
     place = ""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{what} ({error.filename.rpartition('/')[2]}:{error.lineno})"
     step = error.__traceback__
     while step is not None:
         file = step.tb_frame.f_code.co_filename

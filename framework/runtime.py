@@ -66,6 +66,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     reason: str
     interrupted: bool
+    halted: str | None
+    """Why no entry may be sent at the end; it holds for the next start too."""
     digest: str
     events: int
     seconds: float
@@ -337,6 +339,7 @@ class Runtime:
             mode=self.run.mode,
             reason=reason,
             interrupted=self._interrupted,
+            halted=self.engine.state.halted,
             digest=self.line.digest.hexdigest(),
             events=self.line.count,
             seconds=round(self._elapsed(), 3),
@@ -347,6 +350,10 @@ class Runtime:
                 *self.troubles,
                 *self._outbox.troubles,
                 *self._left_open(),
+                *(
+                    f"{name} is not asked any more: {why}"
+                    for name, why in self._pipeline.quarantined.items()
+                ),
                 *(f"fees: {alarm}" for alarm in self.line.fees.alarms),
             ),
         )

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
-from framework.discovery import BUILT_IN, PROJECT, discover, verbs
+from framework.discovery import BUILT_IN, discover, verbs
 from framework.errors import ConfigError, FrameworkError
 from framework.faults import Fence, described
 from framework.loader import LoadedPlugins, load_plugins, plugin_of
@@ -73,7 +73,8 @@ def load(
 def plugin_verbs() -> dict[str, str]:
     """Return the verbs that plugins add, each with its plugin's name; nothing is imported.
 
-    An installed package's verbs count only when its table is in kalshi.toml.
+    A built-in plugin's verbs need no table, because they work without a run; a stranger's
+    count only when its table is in kalshi.toml.
     """
     with Fence() as fence:
         settings = read_settings()
@@ -84,8 +85,7 @@ def plugin_verbs() -> dict[str, str]:
     return {
         verb: name
         for verb, name in verbs(catalog).items()
-        if name in catalog.found
-        and (catalog.found[name].origin in {BUILT_IN, PROJECT} or name in tables)
+        if name in catalog.found and (catalog.found[name].origin == BUILT_IN or name in tables)
     }
 
 

@@ -3,6 +3,7 @@
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Final
 
 import click
 import msgspec
@@ -91,9 +92,12 @@ def _span(duration: str | None) -> int | None:
     if duration is None:
         return None
     try:
-        return round(to_duration(duration).total_seconds() * 1_000_000)
+        span = round(to_duration(duration).total_seconds() * 1_000_000)
     except ValueError as error:
         raise ConfigError(f"--duration: {error}") from None
+    if span <= 0:
+        raise ConfigError(f"--duration: must be above 0 (was {duration!r})")
+    return span
 
 
 def _until(text: str | None) -> Until | None:
@@ -101,6 +105,10 @@ def _until(text: str | None) -> Until | None:
         return None if text is None else Until.read(text)
     except ValueError as error:
         raise ConfigError(f"--until: {error}") from None
+
+
+_PIPED_WIDTH: Final = 160
+"""Columns of a result that goes to a file or another program."""
 
 
 class _Bar:
@@ -134,12 +142,14 @@ def _bar(shown: ExitStack) -> _Bar | None:
 def show(result: RunResult) -> None:
     """Print what was considered, bought, sold, settled, paid in fees, gained and lost."""
     console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPED_WIDTH)  # nobody can widen a file
     totals = result.totals
     if result.trips:
         console.print(_trips(result))
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
-    table.add_column()
+    table.add_column(overflow="fold")
     rows = [
         ("considered", f"{totals.markets} markets, {totals.admitted} passed the filters"),
         ("decided", f"{totals.signals} signals, {totals.orders} orders, {totals.fills} fills"),
@@ -157,6 +167,8 @@ def show(result: RunResult) -> None:
         ("digest", result.digest),
         ("journal", result.journal),
     ]
+    if result.halted is not None:
+        rows.insert(0, ("halted", f"[yellow]no entries: {result.halted}[/]"))
     for row in rows:
         table.add_row(*row)
     console.print(table)
@@ -166,7 +178,8 @@ def show(result: RunResult) -> None:
 
 def _trips(result: RunResult) -> Table:
     table = Table(title="What was traded")
-    for name in ("market", "strategy", "side"):
+    table.add_column("market", overflow="fold")
+    for name in ("strategy", "side"):
         table.add_column(name)
     for name in ("bought", "at", "sold"):
         table.add_column(name, justify="right")

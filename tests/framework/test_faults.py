@@ -84,3 +84,12 @@ def test_what_our_own_code_raises_inside_names_nobody():
 
     with pytest.raises(ValueError, match="ours"), naming:
         raise ValueError("ours")
+
+
+def test_a_syntax_error_is_placed_in_the_file_that_has_it():
+    try:
+        compile("def broken(:\n", "/somewhere/broken.py", "exec")
+    except SyntaxError as error:
+        said = described(error)
+
+    assert said.endswith("(broken.py:1)")

@@ -856,6 +856,7 @@ def test_a_risk_check_that_faults_refuses_and_is_quarantined(stage):
     assert result.totals.rejections["risk.plugin_fault"] >= 1
     assert result.totals.rejections["risk.plugin_quarantined"] == 1
     assert read_quarantine(stage.folder / "runs") == {"broken": event.reason}
+    assert result.troubles == (f"broken is not asked any more: {event.reason}",)
 
 
 def test_a_watcher_that_raises_does_not_stop_trading(stage):

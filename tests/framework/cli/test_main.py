@@ -164,15 +164,24 @@ def test_a_plugin_adds_verbs(make_project, capsys):
     assert capsys.readouterr().out == "hello you\n"
 
 
+@pytest.mark.parametrize("table", ["", "[plugins.greeter]\nenabled = false"])
+def test_a_plugin_that_is_off_adds_no_verb(make_project, table):
+    make_project(table, plugins__greeter=GREETER)
+
+    assert call("greet") == exits.WRONG_SETTINGS
+
+
 def test_a_verb_that_is_promised_and_not_returned_names_its_plugin(make_project, capsys):
-    make_project(plugins__greeter=GREETER)
+    make_project("[plugins.greeter]", plugins__greeter=GREETER)
 
     assert call("promise") == exits.WRONG_SETTINGS
     assert "plugin greeter names it" in capsys.readouterr().err
 
 
 def test_a_verb_of_a_broken_plugin_says_why(make_project, capsys):
-    make_project(plugins__greeter=GREETER + "    import nothing_of_this_name\n")
+    make_project(
+        "[plugins.greeter]", plugins__greeter=GREETER + "    import nothing_of_this_name\n"
+    )
 
     assert call("greet") == exits.WRONG_SETTINGS
     assert "No module named 'nothing_of_this_name'" in capsys.readouterr().err

@@ -283,6 +283,7 @@ def test_live_is_refused_without_its_word_and_without_limits(project, run):
     [
         (("--pace", "-1"), "--pace: must be above 0 (was -1.0)"),
         (("--pace", "nan"), "--pace: must be above 0 (was nan)"),
+        (("--duration", "0s"), "--duration: must be above 0"),
         (("--duration", "5m", "--mode", "demo"), "--duration: only a sandbox has it"),
         (("--recording", "x", "--mode", "demo"), "--recording: only a sandbox has it"),
         (("--pace", "2", "--mode", "demo"), "--pace: only a sandbox has it"),
