@@ -1,6 +1,6 @@
 """What the exchange refuses to accept, each with its own status and code.
 
-Every check looks and raises; none changes anything (kalshi-api.md sections 6.9, 6.10 and 12).
+Every check looks and raises; none changes anything (Kalshi's order pages).
 """
 
 from typing import Final

@@ -1,6 +1,6 @@
 """Keys, and whether a request was signed with one.
 
-The rules and the bodies of refusals are those of kalshi-api.md section 3. The gate knows the
+The rules and the bodies of refusals are those of Kalshi's authentication page. The gate knows the
 clock only through the moment it is handed.
 """
 

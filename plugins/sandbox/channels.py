@@ -2,7 +2,7 @@
 
 A notice of the core is encoded once and wrapped per subscription. `seq` counts per subscription
 over all its markets and starts at 1; replies about a numbered subscription take numbers of the
-same counter, as recorded (kalshi-api.md section 8.5). Nothing here waits: frames go to an outbox.
+same counter, as recorded (one counter a subscription). Nothing here waits: frames go to an outbox.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,6 +1,6 @@
 """What a client may ask on the WebSocket, and how the exchange answers.
 
-Commands, replies and error codes are those of kalshi-api.md sections 8.1 to 8.3. A second
+Commands, replies and error codes are those of Kalshi's WebSocket commands. A second
 subscribe to a channel is merged into the first; snapshots follow the reply that announces them.
 """
 

@@ -1,7 +1,7 @@
 """The steps of a market's life: what the world tells, checked, applied and announced.
 
-What the exchange does to orders on each step, and which steps it announces, is in kalshi-api.md
-section 11. A dispute has no announcement of its own; an amendment is announced like the
+What the exchange does to orders on each step, and which steps it announces, is as Kalshi's market
+life-cycle page says. A dispute has no announcement of its own; an amendment is announced like the
 determination it replaces. A void market settles as `scalar` at its fair value.
 """
 

@@ -1,4 +1,4 @@
-"""Token buckets, as the exchange's rate limits work (kalshi-api.md section 9).
+"""Token buckets, as the exchange's rate limits work (Kalshi's rate-limit page).
 
 A read is paid from the reader's bucket. A write is paid from the bucket of its shard; one that
 the exchange routes by itself is paid from every shard's. There is no queue and no penalty: a

@@ -28,7 +28,7 @@ LifecycleKind: TypeAlias = Literal[
 
 
 class Pause(StrEnum):
-    """What of the whole exchange rests (kalshi-api.md section 11)."""
+    """What of the whole exchange rests (Kalshi's exchange status)."""
 
     NOTHING = "nothing"
     TRADING = "trading"
@@ -42,7 +42,7 @@ class Refusal(Exception):  # noqa: N818 - an answer of the exchange, not a fault
 
     Attributes:
         status: The HTTP status.
-        code: The exchange's code (kalshi-api.md section 12).
+        code: The exchange's code (Kalshi's order errors).
         message: The same in words.
         details: What the exchange adds, or None.
     """

@@ -1,7 +1,7 @@
 """How Kalshi's fixed-point dialect writes numbers, moments and errors.
 
 Prices are strings of dollars with four decimals, counts strings of contracts with two, fees
-strings with six; moments are ISO-8601 text or Unix numbers (kalshi-api.md section 4). This
+strings with six; moments are ISO-8601 text or Unix numbers (Kalshi's conventions). This
 module only writes and reads text: what the fields mean is told by the other `wire_*` modules.
 """
 
@@ -115,7 +115,7 @@ def read_count(text: str) -> E2 | None:
 class Problem(Exception):  # noqa: N818 - it is an answer, and the server goes on
     """A request that is answered with an error body.
 
-    The exchange uses four shapes (kalshi-api.md section 12); each has its constructor below.
+    The exchange uses four shapes (seen on the wire); each has its constructor below.
     """
 
     def __init__(self, status: int, body: bytes) -> None:

@@ -1,6 +1,6 @@
 """Bodies of orders, fills, positions, balances and settlements.
 
-Shapes are those of kalshi-api.md sections 6.9 to 6.12. The exchange writes every price as a YES
+Shapes are those of Kalshi's portfolio reads. The exchange writes every price as a YES
 price and tells the direction by `outcome_side` and `book_side`; the core's rows hold prices of
 the row's own side, so they are turned here.
 """

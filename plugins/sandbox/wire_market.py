@@ -1,6 +1,6 @@
 """Bodies of the public reads: series, events, markets, books and trades.
 
-Shapes are those of kalshi-api.md sections 6.1 to 6.6. What a world does not know (rules, images,
+Shapes are those of Kalshi's public REST reads. What a world does not know (rules, images,
 strikes) is left out or empty, as the exchange does for markets that lack it.
 """
 

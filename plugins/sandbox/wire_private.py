@@ -1,6 +1,6 @@
 """Messages of the private channels: fills, orders and positions of the one account.
 
-Shapes are those of kalshi-api.md section 8.4; the stream names some fields differently from REST
+Shapes are those of Kalshi's WebSocket channels; the stream names some fields differently from REST
 (`position_cost_dollars`, `market_ticker` on fills), which is why they are written twice.
 """
 

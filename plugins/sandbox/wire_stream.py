@@ -1,6 +1,6 @@
 """Messages of the WebSocket: commands in, replies and channel messages out.
 
-Shapes are those of kalshi-api.md section 8. A channel message is encoded once, as `Raw`, and only
+Shapes are those of Kalshi's WebSocket. A channel message is encoded once, as `Raw`, and only
 wrapped per subscription with its `sid` and, on numbered channels, its `seq`.
 """
 

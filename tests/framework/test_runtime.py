@@ -681,6 +681,7 @@ def test_the_halt_file_stops_entries_at_the_next_start(stage):
     assert stage.events(LedgerRead)[0].halted == "the weekend"
     assert stage.exchange.submitted == []
     assert result.totals.orders == 0
+    assert result.halted == "the weekend"
 
 
 # -------------------------------------------------------------------------------- the plugins
