@@ -45,7 +45,7 @@ _REASONS: Final[dict[CancelReason | None, str | None]] = {
     CancelReason.REDUCE_ONLY: "ReduceOnlyCancel",
     CancelReason.SELF_TRADE: "SelfTradeCancel",
 }
-"""The exchange's words for what ends an order at once (`last_update_reason` of its order channel)."""
+"""The exchange's words (`last_update_reason`) for what ends an order at once."""
 
 Placed = tuple[OrderRow, list[FillRow], list[Notice]]
 
