@@ -66,8 +66,14 @@ class Watchdog:
         self._thread: Thread | None = None
 
     def start(self) -> None:
-        """Begin to look."""
-        self._thread = Thread(target=self._watch, name="watchdog", daemon=True)
+        """Begin to look.
+
+        The backstop is armed here and not in the thread, which may not get a turn before code
+        that never lets go of the interpreter.
+        """
+        stack = (self._folder / STACK_NAME).open("w", encoding="utf-8")
+        self._arm(stack)
+        self._thread = Thread(target=self._watch, args=(stack,), name="watchdog", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -85,12 +91,15 @@ class Watchdog:
         """Say that it is done."""
         self._busy = False
 
-    def _watch(self) -> None:
+    def _arm(self, stack: TextIO) -> None:
+        faulthandler.dump_traceback_later(_BACKSTOP * self._limit, exit=True, file=stack)
+
+    def _watch(self, stack: TextIO) -> None:
         pause = self._limit / _LOOKS
-        with (self._folder / STACK_NAME).open("w", encoding="utf-8") as stack:
+        with stack:
             seen, looks = 0, 0
             while not self._over.wait(pause):
-                faulthandler.dump_traceback_later(_BACKSTOP * self._limit, exit=True, file=stack)
+                self._arm(stack)
                 looks = looks + 1 if self._busy and self._batch == seen else 0
                 seen = self._batch
                 if looks >= _LOOKS:
