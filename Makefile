@@ -16,8 +16,10 @@ INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header pyproject.toml requirements/build.in
 
+QUICK := $(BIN)/python -m pytest -q -m "not slow" --hypothesis-profile=quick $(ARGS)
+
 .DELETE_ON_ERROR:
-.PHONY: run test check bench docs lock clean
+.PHONY: run test check lint check-core check-plugins bench docs lock clean
 
 run: $(READY_TO_RUN)
 	$(BIN)/framework run $(ARGS)
@@ -25,12 +27,21 @@ run: $(READY_TO_RUN)
 test: $(READY_TO_TEST)
 	$(BIN)/python -m pytest $(ARGS)
 
+# Two at a time: one process alone would leave half of a small machine idle.
 check: $(READY_TO_TEST)
+	@$(MAKE) --no-print-directory -j2 --output-sync=target lint check-core check-plugins
+
+lint: $(READY_TO_TEST)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not slow" --hypothesis-profile=quick $(ARGS)
+
+check-core: $(READY_TO_TEST)
+	$(QUICK) tests/framework
+
+check-plugins: $(READY_TO_TEST)
+	$(QUICK) tests --ignore=tests/framework
 
 bench: $(READY_TO_RUN)
 	@broken=0; for figure in benchmarks/*.py; do $(BIN)/python "$$figure" || broken=1; done; exit $$broken

@@ -382,6 +382,7 @@ def test_a_position_that_settles_brings_its_result(stage):
     assert totals.cash == Decimal("1000.70")
 
 
+@pytest.mark.slow
 def test_a_position_in_a_market_that_closed_without_a_result_is_named(stage):
     exchange = stage.exchange
     exchange.answer("submit", exchange.take)

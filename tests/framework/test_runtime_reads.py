@@ -133,6 +133,7 @@ def test_a_key_refused_in_the_middle_ends_the_run(play, call):
     assert isinstance(only_error(failed), AuthError)
 
 
+@pytest.mark.slow
 def test_troubles_of_a_long_run_do_not_pile_up(play):
     exchange = ScriptedExchange(market())
 
@@ -146,6 +147,7 @@ def test_troubles_of_a_long_run_do_not_pile_up(play):
     assert 0 < len(result.troubles) <= 100
 
 
+@pytest.mark.slow
 def test_what_the_engine_has_forgotten_is_listed_anew_when_it_opens_again(play):
     exchange = ScriptedExchange(market("A"), market("B", close_us=None))
 

@@ -10,6 +10,8 @@ import pytest
 
 from framework.watchdog import EXIT_CODE, STACK_NAME, Watchdog
 
+pytestmark = pytest.mark.slow  # starts whole programs
+
 LIMIT = 0.2
 
 SCRIPT = """

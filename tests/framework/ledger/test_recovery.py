@@ -185,6 +185,7 @@ fills = st.builds(
 steps = st.lists(st.one_of(fills, st.sampled_from(TICKERS), st.just("flush")), max_size=40)
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(steps, st.integers(0, 10_000))
 def test_the_recovered_portfolio_is_the_live_one(some, pays_e4):

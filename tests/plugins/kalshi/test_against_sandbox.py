@@ -29,6 +29,8 @@ from framework.model.units import Side
 from framework.run import Mode, RunOptions
 from plugins.kalshi import Kalshi
 
+pytestmark = pytest.mark.slow  # plays whole sessions
+
 sandbox = pytest.importorskip("plugins.sandbox", reason="the embedded exchange is not there")
 
 LENGTH_US = 180_000_000

@@ -1,5 +1,6 @@
 """A moved world is the same world at another time."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from framework.model.events import (
 from framework.testing.builders import HOUR_US, NOW_US
 from plugins.sandbox.rebased import RebasedWorld
 from plugins.sandbox.seeded import SeededWorld
+
+pytestmark = pytest.mark.slow  # plays whole worlds
 
 LATER_US = 86_400_000_000
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import Enum
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,8 @@ from framework.model.market import Market, MarketStatus
 from framework.model.orders import TimeInForce
 from framework.model.units import Side
 from plugins.sandbox.exchange import Amendment, NewOrder, Pause, Refusal, SandboxExchange
+
+pytestmark = pytest.mark.slow  # draws thousands of requests
 
 NOW = 1_000_000_000
 CLOSE = NOW + 600_000_000

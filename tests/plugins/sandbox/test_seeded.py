@@ -24,6 +24,8 @@ from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.plans import CENTI_CENT, HALF_CENT, Shape
 from plugins.sandbox.seeded import SeededWorld
 
+pytestmark = pytest.mark.slow  # plays whole worlds
+
 MINUTE_US = 60_000_000
 SEEDS = [1, 2, 3, 4, 5]
 

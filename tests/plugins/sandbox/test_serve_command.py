@@ -20,6 +20,8 @@ from framework.plugin import Secret
 from plugins.sandbox.auth import KeyPair
 from plugins.sandbox.serve_command import sandbox
 
+pytestmark = pytest.mark.slow  # starts whole programs
+
 VERB = "from plugins.sandbox.serve_command import sandbox; sandbox(prog_name='framework sandbox')"
 
 

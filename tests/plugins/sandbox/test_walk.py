@@ -2,10 +2,13 @@
 
 from random import Random  # noqa: TID251 - a seeded world is randomness by its seed
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.sandbox.walk import FLOOR, WHOLE, Walk
+
+pytestmark = pytest.mark.slow  # walks thousands of times
 
 RUNS = 1_000
 
