@@ -265,7 +265,7 @@ class Flow:
         for event in crowd.events():
             ticker = getattr(event, "ticker", self.seen[-1][0] if self.seen else "")
             self.events.append(event)
-            self.seen.append((ticker, *crowd.touch(ticker or next(iter(crowd._books)))))  # noqa: SLF001
+            self.seen.append((ticker, *crowd.touch(ticker or next(iter(crowd._books)))))  # noqa: SLF001 - the crowd of this very file
         self.share_moved = crowd.moved / len(self.events)
 
     def batches(self) -> list[Sequence[AnyEvent]]:
