@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
     from contextlib import AbstractAsyncContextManager
     from datetime import datetime
+    from pathlib import Path
 
     from anyio.abc import ByteStream
 
+    from framework.checks import Check
     from framework.exchange import Exchange
     from framework.model.market import Market
     from framework.model.observation import Observation
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from framework.model.signals import EntrySignal, ExitSignal, Rejection
     from framework.model.units import Quantity
     from framework.model.view import PortfolioView, Snapshot
-    from framework.run import Credentials, Run
+    from framework.run import Credentials, Mode, Run
 
 # ------------------------------------------------------------------------------------- start
 
@@ -156,5 +158,16 @@ def register_commands() -> Sequence[object]:
     """Return click commands to add to the command line.
 
     Asked when the verb is called. If it raises, its verbs are left out and the plugin is named.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_checks(mode: Mode, wire: Path | None) -> Sequence[Check]:
+    """Return what `framework doctor` shall look at for this plugin.
+
+    `mode` is what the settings say. `wire` is a description of the exchange's wire that the user
+    gave with `--drift`; with one, only checks that compare with it are wanted.
+    Asked when the verb is called. If it raises, its checks are left out and the plugin is named.
     """
     raise NotImplementedError

@@ -52,6 +52,7 @@ OPEN_TO_PLUGINS = OPEN_TO_STRATEGIES | {
     "framework.clock",  # for verbs, which have no run to ask for the time
     "framework.data",
     "framework.errors",
+    "framework.checks",
     "framework.exchange",
     "framework.journal",
     "framework.matching",

@@ -23,6 +23,7 @@ PROGRAM: Final = "framework"
 VERBS: Final = {
     "run": ("framework.cli.run:run", "Trade until the session ends or Ctrl-C."),
     "check": ("framework.cli.check:check", "Say everything that is wrong with the settings."),
+    "doctor": ("framework.cli.doctor:doctor", "Look for what would go wrong outside."),
     "plugins": ("framework.cli.plugins:plugins", "List, explain, enable and disable plugins."),
     "journal": ("framework.cli.journal:journal", "Verify and read the journal of a run."),
     "why": ("framework.cli.why:why", "Say why a market was traded in a run, or why not."),

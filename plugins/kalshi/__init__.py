@@ -3,19 +3,23 @@
 Nothing here knows of strategies, risk or the ledger.
 """
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Literal
 
 import anyio
 from pydantic import Field, field_validator
 
 from framework import Plugin, Secret, hookimpl
+from framework.checks import Check, Finding, Level
 from framework.errors import ConfigError
 from framework.exchange import Exchange
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
 from plugins.kalshi.codec.fixed_point import FixedPoint
+from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.rest import Rest, open_client
 from plugins.kalshi.signing import Signer
@@ -94,6 +98,26 @@ class Kalshi(Plugin):
                 finally:
                     tasks.cancel_scope.cancel()
                     exchange.close()
+
+    @hookimpl
+    def register_checks(self, mode: Mode, wire: Path | None) -> Sequence[Check]:
+        """Look at the key; or compare the wire that is spoken here with a description of it.
+
+        Raises:
+            ConfigError: the description can't be read.
+        """
+        if wire is not None:
+            return drift_checks(wire)
+        return [Check(name="key", findings=partial(self._look_at_key, mode))]
+
+    def _look_at_key(self, mode: Mode) -> Iterator[Finding]:
+        if mode is Mode.SANDBOX:
+            yield Finding(level=Level.NOTE, what="sandbox mode makes a key of its own")
+            return
+        found = self._own_credentials(mode)
+        where = addresses(mode, self.rest_url, self.stream_url)
+        Signer(found.key_id, found.private_key)
+        yield Finding(level=Level.OK, what=f"there is a key, for {where.rest.host}")
 
     def _own_credentials(self, mode: Mode) -> Credentials:
         """Read the key from the settings."""

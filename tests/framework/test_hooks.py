@@ -3,6 +3,8 @@
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
+from shutil import disk_usage
 
 import click
 import pytest
@@ -21,12 +23,13 @@ from framework import (
     Urgency,
     hookimpl,
 )
+from framework.checks import Check, Finding, Level
 from framework.implementations import HOOKS, implementations, new_registry
 from framework.model.events import ClockTicked, OrderFilled
 from framework.model.observation import Observation
 from framework.model.records import Record
 from framework.pipeline import Pipeline
-from framework.run import Credentials
+from framework.run import Credentials, Mode
 from framework.streams import memory_pipe
 from framework.testing.builders import fill, market, order, portfolio_view, position, snapshot
 
@@ -355,6 +358,29 @@ def test_hook_register_commands():
     [verb] = call(Greeter(), "register_commands")
 
     assert (verb.name,) == Greeter.commands
+
+
+def test_hook_register_checks():
+    class DiskSpace(Plugin):
+        """Warns before a run when its folder is nearly full."""
+
+        folder: Path = Path()
+        least_free: int = 10**9
+
+        def _look(self):
+            free = disk_usage(self.folder).free
+            enough = free >= self.least_free
+            level = Level.OK if enough else Level.WARNING
+            yield Finding(level=level, what=f"{free} bytes free in {self.folder}")
+
+        @hookimpl
+        def register_checks(self, wire):
+            return [] if wire else [Check(name="disk", findings=self._look)]
+
+    [check] = call(DiskSpace(least_free=0), "register_checks", Mode.SANDBOX, None)
+    [finding] = check.findings()
+
+    assert (check.name, finding.level) == ("disk", Level.OK)
 
 
 # ------------------------------------------------------------------------- what they share

@@ -1,0 +1,38 @@
+from plugins.kalshi.drift.contract import contract
+
+
+def test_an_order_is_written_with_every_field_that_it_can_have():
+    [create] = [one for one in contract().requests if one.where.startswith("POST")]
+
+    assert {"ticker", "side", "count", "price", "client_order_id", "reduce_only"} <= set(
+        create.body
+    )
+    assert create.body["time_in_force"] == {
+        "good_till_canceled",
+        "immediate_or_cancel",
+        "fill_or_kill",
+    }
+    assert create.body["price"] is None
+
+
+def test_every_message_that_is_decoded_is_in_the_contract():
+    assert {"orderbook_snapshot", "orderbook_delta", "ticker", "trade", "fill", "user_order"} <= {
+        one.where for one in contract().messages
+    }
+
+
+def test_every_command_that_is_written_is_in_the_contract():
+    commands = {one.where: one for one in contract().commands}
+
+    assert set(commands) == {"subscribe", "update_subscription", "unsubscribe"}
+    assert commands["update_subscription"].body["action"] == {
+        "add_markets",
+        "delete_markets",
+        "get_snapshot",
+    }
+
+
+def test_a_field_that_is_read_is_a_documented_one():
+    for one in contract().replies:
+        read = set(one.record.__struct_encode_fields__)
+        assert not one.known or read <= one.known, one.where
