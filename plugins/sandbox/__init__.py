@@ -26,7 +26,7 @@ from plugins.sandbox.plans import FEWEST
 from plugins.sandbox.pump import play
 from plugins.sandbox.seeded import DEFAULT_MARKETS
 from plugins.sandbox.serve_command import commands as sandbox_commands
-from plugins.sandbox.server import serve
+from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.worlds import in_micros, open_world, session_end_us
 
@@ -111,7 +111,7 @@ class Sandbox(Plugin):
         if self._connections is None or self._venue is None:
             raise ExchangeError(f"{host} is closed")
         ours, theirs = memory_pipe()
-        self._connections.start_soon(serve, self._venue, ours)
+        self._connections.start_soon(serve, FixedPoint(self._venue), ours)
         return theirs
 
     @hookimpl

@@ -40,6 +40,8 @@ WINDOW_MS: Final = 30_000
 """How far a signature's timestamp may be off; the exchange's own lies between 10 and 60 s."""
 
 PublicKey: TypeAlias = RSAPublicKey | Ed25519PublicKey
+Verify: TypeAlias = Callable[[PublicKey, bytes, bytes], bool]
+"""Whether a signature is that of a key on a message."""
 
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -67,8 +69,19 @@ def new_key_pair() -> KeyPair:
 class Gate:
     """Lets a signed request pass and refuses any other with the exchange's own words."""
 
-    def __init__(self, keys: Mapping[str, PublicKey]) -> None:
+    def __init__(self, keys: Mapping[str, PublicKey], verify: Verify | None = None) -> None:
+        """Let these keys in.
+
+        Args:
+            keys: Public keys by id.
+            verify: How signatures are checked; by default as today, with both kinds of key.
+        """
         self._keys = dict(keys)
+        self._verify = verify or is_signed
+
+    def with_rule(self, verify: Verify) -> "Gate":
+        """Return a gate for the same keys that checks signatures by another rule."""
+        return Gate(self._keys, verify)
 
     def check(self, headers: Mapping[str, str], method: str, path: str, now_us: Micros) -> None:
         """Check one request; `headers` have lower-case names, `path` has no query.
@@ -91,8 +104,15 @@ class Gate:
         key = self._keys.get(key_id)
         if key is None:
             raise _unauthenticated("NOT_FOUND")
-        if not _is_signed(key, signature, f"{stamp}{method}{path}"):
+        if not self._signed(key, signature, f"{stamp}{method}{path}"):
             raise _unauthenticated("INCORRECT_API_KEY_SIGNATURE")
+
+    def _signed(self, key: PublicKey, signature: str, text: str) -> bool:
+        try:
+            raw = b64decode(signature, validate=True)
+        except (NotBase64, ValueError):
+            return False
+        return self._verify(key, raw, text.encode("latin-1"))
 
 
 def _unauthenticated(details: str) -> Problem:
@@ -105,21 +125,28 @@ def _is_near(stamp: str, now_us: Micros) -> bool:
     return abs(int(stamp) - now_us // 1_000) <= WINDOW_MS
 
 
-def _is_signed(key: PublicKey, signature: str, text: str) -> bool:
-    try:
-        raw = b64decode(signature, validate=True)
-    except (NotBase64, ValueError):
-        return False
-    message = text.encode("latin-1")
+def is_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Check a signature as the exchange does today: Ed25519, or RSA-PSS with two salt lengths."""
     if isinstance(key, Ed25519PublicKey):
-        return _verifies(partial(key.verify, raw, message))
-    hashed = SHA256()
+        return _verifies(partial(key.verify, signature, message))
     # Kalshi documents the digest length; the founding document signs with the longest. The
     # number is needed: to a verifier `PSS.MAX_LENGTH` means any length at all.
+    hashed = SHA256()
+    longest = calculate_max_pss_salt_length(key, hashed)
     return any(
-        _verifies(partial(key.verify, raw, message, PSS(MGF1(hashed), salt), hashed))
-        for salt in (hashed.digest_size, calculate_max_pss_salt_length(key, hashed))
+        _is_pss(key, signature, message, PSS(MGF1(hashed), salt))
+        for salt in (hashed.digest_size, longest)
     )
+
+
+def is_rsa_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Check a signature as the founding document makes it: RSA-PSS, with a salt of any length."""
+    any_salt = PSS(MGF1(SHA256()), PSS.AUTO)
+    return isinstance(key, RSAPublicKey) and _is_pss(key, signature, message, any_salt)
+
+
+def _is_pss(key: RSAPublicKey, signature: bytes, message: bytes, padding: PSS) -> bool:
+    return _verifies(partial(key.verify, signature, message, padding, SHA256()))
 
 
 def _verifies(verify: Callable[[], None]) -> bool:

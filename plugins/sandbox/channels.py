@@ -6,12 +6,13 @@ same counter, as recorded (one counter a subscription). Nothing here waits: fram
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol
 
 from msgspec import Raw
 
 from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
 from framework.model.units import E2, Side, Ticker
+from plugins.sandbox.audience import Audience
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.rows import FillNotice, LifecycleNotice, Notice, OrderNotice
 from plugins.sandbox.wire import encode
@@ -102,15 +103,12 @@ class Subscription:
         self.outbox.push(encode(Frame(kind, reply_to, self.sid, self.seq, body)))
 
 
-_Routes: TypeAlias = dict[Ticker | None, tuple[Subscription, ...]]
-
-
 class Feed:
     """Turns what happens at the exchange into frames for those who subscribed."""
 
     def __init__(self, exchange: SandboxExchange) -> None:
         self.exchange = exchange
-        self._routes: dict[str, _Routes] = {channel: {} for channel in CHANNELS}
+        self.audience: Audience[Subscription] = Audience(CHANNELS)
         self._last_size: dict[Ticker, E2] = {}
         self._traded: dict[Ticker, E2] = {}
         self._tell: Mapping[type, Callable[[Any], None]] = {
@@ -132,19 +130,11 @@ class Feed:
 
     def follow(self, subscription: Subscription, tickers: Iterable[Ticker] | None) -> None:
         """Send a subscription the messages of these markets, or of all."""
-        routes = self._routes[subscription.channel]
-        for ticker in (None,) if tickers is None else tickers:
-            routes[ticker] = (*routes.get(ticker, ()), subscription)
+        self.audience.follow(subscription.channel, subscription, tickers)
 
     def unfollow(self, subscription: Subscription, tickers: Iterable[Ticker] | None) -> None:
         """Stop what `follow` started."""
-        routes = self._routes[subscription.channel]
-        for ticker in (None,) if tickers is None else tickers:
-            rest = tuple(one for one in routes.get(ticker, ()) if one is not subscription)
-            if rest:
-                routes[ticker] = rest
-            else:
-                routes.pop(ticker, None)
+        self.audience.unfollow(subscription.channel, subscription, tickers)
 
     def snapshot(self, subscription: Subscription, ticker: Ticker, reply_to: int = 0) -> None:
         """Send one book as it is now."""
@@ -157,10 +147,6 @@ class Feed:
         subscription.data("ticker", self._statistics(ticker, self.exchange.now_us))
 
     # ------------------------------------------------------------------------------ notices
-
-    def _to(self, channel: str, ticker: Ticker) -> tuple[Subscription, ...]:
-        routes = self._routes[channel]
-        return routes.get(ticker, ()) + routes.get(None, ())
 
     def _send(self, subscription: Subscription, kind: str, body: Raw) -> None:
         if subscription.outbox.full:
@@ -177,17 +163,17 @@ class Feed:
 
     def _send_all(self, channel: str, ticker: Ticker, kind: str, content: object) -> None:
         body = raw(content)
-        for subscription in self._to(channel, ticker):
+        for subscription in self.audience.of(channel, ticker):
             self._send(subscription, kind, body)
 
     def _book_replaced(self, event: BookReplaced) -> None:
-        for subscription in self._routes[BOOKS].get(event.ticker, ()):
+        for subscription in self.audience.of(BOOKS, event.ticker):
             body = replacement_of(event, use_yes_price=subscription.use_yes_price)
             self._send(subscription, "orderbook_snapshot", raw(body))
 
     def _book_changed(self, event: BookChanged) -> None:
         bodies: dict[bool, Raw] = {}
-        for subscription in self._routes[BOOKS].get(event.ticker, ()):
+        for subscription in self.audience.of(BOOKS, event.ticker):
             turned = subscription.use_yes_price and event.side is Side.NO
             body = bodies.get(turned)
             if body is None:
@@ -196,11 +182,11 @@ class Feed:
 
     def _trade_printed(self, event: TradePrinted) -> None:
         self._last_size[event.ticker] = event.quantity_e2
-        if self._to(TRADES, event.ticker):
+        if self.audience.of(TRADES, event.ticker):
             self._send_all(TRADES, event.ticker, "trade", trade_of(event))
 
     def _quote_ticked(self, event: QuoteTicked) -> None:
-        subscriptions = self._to(TICKERS, event.ticker)
+        subscriptions = self.audience.of(TICKERS, event.ticker)
         if not subscriptions:
             return
         body = self._statistics(event.ticker, event.exchange_us or event.at_us)

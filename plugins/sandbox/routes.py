@@ -1,6 +1,6 @@
 """Which path is answered by what, who may ask, and what it costs."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -9,37 +9,14 @@ from framework.model.units import Micros
 from plugins.sandbox import routes_account as account
 from plugins.sandbox import routes_market as market
 from plugins.sandbox.auth import KEY_HEADER
-from plugins.sandbox.rates import CANCEL_COST, DEFAULT_COST, LOOKUP_COST
-from plugins.sandbox.request import Reply, Request, segments
-from plugins.sandbox.rows import Refusal
+from plugins.sandbox.rates import CANCEL_COST, LOOKUP_COST
+from plugins.sandbox.request import Reply, Request
+from plugins.sandbox.routing import Route, answer_by
+from plugins.sandbox.routing import route as _route
 from plugins.sandbox.venue import Venue
-from plugins.sandbox.wire import Problem, refused, throttled
 from plugins.sandbox.wire_account import Routed
 
-ROOT: Final = ("trade-api", "v2")
-
 _READ: Final = "GET"
-_WILD: Final = "*"
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """One method on one shape of path; `*` stands for any one part."""
-
-    method: str
-    shape: tuple[str, ...]
-    answer: Callable[..., Reply]
-    public: bool = False
-    cost: int = DEFAULT_COST
-
-
-def _route(
-    line: str, answer: Callable[..., Reply], *, public: bool = False, cost: int = DEFAULT_COST
-) -> Route:
-    method, path = line.split()
-    return Route(
-        method=method, shape=tuple(path.split("/")), answer=answer, public=public, cost=cost
-    )
-
 
 ROUTES: Final = (
     _route("GET exchange/status", market.status, public=True),
@@ -75,44 +52,7 @@ ROUTES: Final = (
 
 def answer(venue: Venue, request: Request) -> Reply:
     """Answer one request; a refusal is an answer too."""
-    try:
-        route, names = _find(request)
-        if not route.public:
-            venue.gate.check(request.headers, request.method, request.path, venue.door_us())
-        now_us = venue.present()
-        if not _paid(venue, route, request, now_us):
-            raise throttled()
-        return route.answer(venue, request, *names)
-    except Refusal as refusal:
-        problem = refused(refusal.status, refusal.code, refusal.message, refusal.details)
-        return Reply(problem.status, problem.body)
-    except Problem as problem:
-        return Reply(problem.status, problem.body)
-    finally:
-        venue.flush()
-
-
-def _find(request: Request) -> tuple[Route, list[str]]:
-    parts = segments(request.path)
-    found = False
-    if parts[: len(ROOT)] == ROOT:
-        asked = parts[len(ROOT) :]
-        for route in ROUTES:
-            names = _match(route.shape, asked)
-            if names is None:
-                continue
-            if route.method == request.method:
-                return route, names
-            found = True
-    raise refused(405, "method_not_allowed") if found else refused(404, "not_found")
-
-
-def _match(shape: tuple[str, ...], asked: tuple[str, ...]) -> list[str] | None:
-    if len(shape) != len(asked):
-        return None
-    if any(part not in (_WILD, given) for part, given in zip(shape, asked, strict=True)):
-        return None
-    return [given for part, given in zip(shape, asked, strict=True) if part == _WILD]
+    return answer_by(ROUTES, venue, request, partial(_paid, venue))
 
 
 def _paid(venue: Venue, route: Route, request: Request, now_us: Micros) -> bool:

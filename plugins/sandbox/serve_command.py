@@ -27,7 +27,7 @@ from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.pump import play
 from plugins.sandbox.rebased import RebasedWorld
 from plugins.sandbox.seeded import DEFAULT_MARKETS
-from plugins.sandbox.server import serve
+from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.worlds import in_micros, open_world, session_end_us
 
@@ -164,7 +164,7 @@ async def _serve(terms: Terms, clock: VirtualClock) -> None:
         port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - anyio's, not Django's
         click.echo(_greeting(terms, port, keys))
         group.start_soon(partial(play, world, venue, clock, until_us=until_us))
-        await listener.serve(partial(serve, venue))
+        await listener.serve(partial(serve, FixedPoint(venue)))
 
 
 def _length_us(duration: str | None) -> int | None:

@@ -8,21 +8,46 @@ from functools import partial
 
 from anyio.abc import ByteStream
 
+from plugins.sandbox.auth import Gate
+from plugins.sandbox.channels import Outbox
+from plugins.sandbox.commands import Subscriber
+from plugins.sandbox.dialect import Dialect
 from plugins.sandbox.http import HttpConnection
+from plugins.sandbox.request import Reply, Request
 from plugins.sandbox.routes import answer
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.websocket import GONE, Session, shake_hands
 
 
-async def serve(venue: Venue, stream: ByteStream) -> None:
+class FixedPoint:
+    """Today's dialect of a venue."""
+
+    def __init__(self, venue: Venue) -> None:
+        self.venue = venue
+
+    @property
+    def gate(self) -> Gate:
+        """Who may come in: whoever the venue knows."""
+        return self.venue.gate
+
+    def answer(self, request: Request) -> Reply:
+        """Answer a request by today's routes."""
+        return answer(self.venue, request)
+
+    def listen(self, outbox: Outbox) -> Subscriber:
+        """Take today's commands."""
+        return Subscriber(self.venue.feed, outbox)
+
+
+async def serve(dialect: Dialect, stream: ByteStream) -> None:
     """Speak to one client until it goes; whatever it sends, this returns."""
     with suppress(*GONE):
         async with stream:
             http = HttpConnection(
-                stream, partial(answer, venue), partial(shake_hands, venue), venue.door_us
+                stream, dialect.answer, partial(shake_hands, dialect), dialect.venue.door_us
             )
             upgraded = await http.run()
             if upgraded is not None:
                 handshake, first = upgraded
                 await stream.send(handshake.greeting)
-                await Session(venue, stream, handshake.protocol).run(first)
+                await Session(dialect, stream, handshake.protocol).run(first)

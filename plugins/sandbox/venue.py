@@ -46,6 +46,8 @@ class Venue:
         self.settled_us: dict[Ticker, Micros] = {}
         self.door_us = door_us or world_us
         self._world_us = world_us
+        self._tell: list[Callable[[Sequence[Notice]], None]] = [self.feed.publish]
+        self._finish: list[Callable[[], None]] = []
         self._flushes: list[Callable[[], None]] = []
 
     def present(self) -> Micros:
@@ -61,12 +63,27 @@ class Venue:
                 self.trades.append(notice)
             elif isinstance(notice, LifecycleNotice) and notice.kind == "settled":
                 self.settled_us[notice.ticker] = notice.at_us
-        self.feed.publish(notices)
+        for tell in self._tell:
+            tell(notices)
 
     def flush(self) -> None:
         """Let every connection write what has gathered, as one write."""
+        for finish in self._finish:
+            finish()
         for flush in self._flushes:
             flush()
+
+    def attach(
+        self, publish: Callable[[Sequence[Notice]], None], finish: Callable[[], None]
+    ) -> None:
+        """Tell one more feed of everything.
+
+        Args:
+            publish: Told what happens.
+            finish: Called at the end of every moment, before the connections write.
+        """
+        self._tell.append(publish)
+        self._finish.append(finish)
 
     def join(self, flush: Callable[[], None]) -> Callable[[], None]:
         """Have `flush` called at the end of every moment; return the way to leave."""

@@ -23,10 +23,9 @@ from wsproto.events import (
 )
 from wsproto.utilities import RemoteProtocolError
 
-from plugins.sandbox.commands import Subscriber
+from plugins.sandbox.dialect import Dialect
 from plugins.sandbox.http import Headers, http_date
 from plugins.sandbox.request import Request
-from plugins.sandbox.venue import Venue
 from plugins.sandbox.wire import refused
 
 STREAM_PATH: Final = "/trade-api/ws/v2"
@@ -56,7 +55,7 @@ class Handshake:
         self.protocol = protocol
 
 
-def shake_hands(venue: Venue, request: Request, headers: Headers) -> Handshake:
+def shake_hands(dialect: Dialect, request: Request, headers: Headers) -> Handshake:
     """Accept a request for a WebSocket.
 
     Raises:
@@ -64,8 +63,8 @@ def shake_hands(venue: Venue, request: Request, headers: Headers) -> Handshake:
     """
     if request.path != STREAM_PATH:
         raise refused(404, "not_found")
-    now_us = venue.door_us()
-    venue.gate.check(request.headers, request.method, request.path, now_us)
+    now_us = dialect.venue.door_us()
+    dialect.gate.check(request.headers, request.method, request.path, now_us)
     server = WSConnection(ConnectionType.SERVER)
     try:
         server.initiate_upgrade_connection(list(headers), request.path)
@@ -161,13 +160,13 @@ class Session:
     """One WebSocket connection after its handshake."""
 
     def __init__(
-        self, venue: Venue, stream: ByteStream, protocol: Connection, buffer: int = BUFFER
+        self, dialect: Dialect, stream: ByteStream, protocol: Connection, buffer: int = BUFFER
     ) -> None:
-        self._venue = venue
+        self._venue = dialect.venue
         self._stream = stream
         self._protocol = protocol
         self._outbox = Outbox(protocol, buffer, stream)
-        self._subscriber = Subscriber(venue.feed, self._outbox)
+        self._listener = dialect.listen(self._outbox)
         self._unanswered = 0
         self._pieces: list[bytes] = []
         self._size = 0
@@ -185,7 +184,7 @@ class Session:
                 await self._stream.send(self._outbox.take())
         finally:
             leave()
-            self._subscriber.leave()
+            self._listener.leave()
 
     async def _write(self, scope: anyio.CancelScope) -> None:
         try:
@@ -240,6 +239,6 @@ class Session:
         self._pieces.append(piece)
         if whole:
             self._venue.present()
-            self._subscriber.hear(b"".join(self._pieces))
+            self._listener.hear(b"".join(self._pieces))
             self._pieces, self._size = [], 0
         return True

@@ -28,7 +28,7 @@ from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.request import Request, request_of
 from plugins.sandbox.routes import answer
-from plugins.sandbox.server import serve
+from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
 
 API = "/trade-api/v2"
@@ -240,7 +240,7 @@ class Door:
         """Connect as the adapter does; the server must end once the client is gone."""
         ours, theirs = memory_pipe()
         async with create_task_group() as group:
-            group.start_soon(serve, self.venue, ours)
+            group.start_soon(serve, FixedPoint(self.venue), ours)
             async with theirs:
                 yield self.client(theirs)
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from framework.testing.builders import NOW_US
-from plugins.sandbox.auth import Gate
+from plugins.sandbox.auth import Gate, is_rsa_signed
 from plugins.sandbox.wire import Problem
 
 PATH = "/trade-api/v2/portfolio/balance"
@@ -58,6 +58,21 @@ def test_accepts_an_ed25519_key(keys):
     headers["kalshi-access-signature"] = base64.b64encode(signature).decode()
 
     Gate({keys.key_id: private.public_key()}).check(headers, "GET", PATH, NOW_US)
+
+
+@pytest.mark.parametrize("salt", [0, 16, PSS.DIGEST_LENGTH, PSS.MAX_LENGTH])
+def test_the_founding_documents_rule_takes_a_salt_of_any_length(gate, keys, salt):
+    gate.with_rule(is_rsa_signed).check(rsa_headers(keys, salt=salt), "GET", PATH, NOW_US)
+
+
+def test_the_founding_documents_rule_knows_rsa_keys_only(keys):
+    private = Ed25519PrivateKey.generate()
+    headers = rsa_headers(keys)
+    signature = private.sign(f"{STAMP}GET{PATH}".encode())
+    headers["kalshi-access-signature"] = base64.b64encode(signature).decode()
+    gate = Gate({keys.key_id: private.public_key()}, is_rsa_signed)
+
+    assert refusal(gate, headers)[::2] == (401, "INCORRECT_API_KEY_SIGNATURE")
 
 
 @pytest.mark.parametrize("seconds", [-30, -5, 0, 5, 30])

@@ -257,4 +257,4 @@ def test_any_commands_get_replies_and_unbroken_numbers(shared_door, commands):
             assert frame["seq"] == last.get(frame["sid"], 0) + 1
             last[frame["sid"]] = frame["seq"]
 
-    assert all(routes == {} for routes in shared_door.venue.feed._routes.values())
+    assert shared_door.venue.feed.audience.deserted

@@ -12,7 +12,7 @@ from wsproto.events import TextMessage
 from framework.streams import memory_pipe
 from plugins.sandbox.request import request_of
 from plugins.sandbox.routes import ROUTES, answer
-from plugins.sandbox.server import serve
+from plugins.sandbox.server import FixedPoint, serve
 
 API = "/trade-api/v2/"
 STREAM = "/trade-api/ws/v2"
@@ -158,7 +158,7 @@ def speak(door, chunks):
         ours, theirs = memory_pipe()
         received = b""
         async with anyio.create_task_group() as group:
-            group.start_soon(serve, door.venue, ours)
+            group.start_soon(serve, FixedPoint(door.venue), ours)
             try:
                 for chunk in chunks:
                     await theirs.send(chunk)

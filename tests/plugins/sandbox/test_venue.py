@@ -40,3 +40,13 @@ def test_everybody_who_joined_is_flushed_until_they_leave(door):
     door.venue.flush()
 
     assert heard == ["first", "second", "second"]
+
+
+def test_one_more_feed_hears_everything_and_ends_each_moment_before_the_writes(door):
+    heard = []
+    door.venue.attach(lambda notices: heard.append(len(notices)), lambda: heard.append("finish"))
+    door.venue.join(lambda: heard.append("write"))
+    settlement = Settlement(ticker="KXT-E-A", at_us=NOW_US + HOUR_US, result="no", yes_pays_e4=0)
+    door.happen(MarketSettled(at_us=NOW_US + HOUR_US, settlement=settlement))
+
+    assert heard == [2, "finish", "write"]

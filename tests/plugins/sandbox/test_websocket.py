@@ -23,7 +23,7 @@ from framework.model.events import BookChanged
 from framework.model.units import Side
 from framework.streams import memory_pipe
 from framework.testing.builders import NOW_US
-from plugins.sandbox.server import serve
+from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.websocket import HEARTBEAT, MAX_COMMAND, Outbox, Session
 
 STREAM = "/trade-api/ws/v2"
@@ -188,7 +188,7 @@ async def test_a_client_that_vanishes_leaves_no_subscription(door):
         await client.frame()
 
     assert door.venue._flushes == []
-    assert all(routes == {} for routes in door.venue.feed._routes.values())
+    assert door.venue.feed.audience.deserted
 
 
 # --------------------------------------------------------------------- writes and slow clients
@@ -224,7 +224,7 @@ class Told:
         ours, self.client = memory_pipe()
         self.stream = Writes(ours)
         self.session = Session(
-            door.venue, self.stream, Connection(ConnectionType.SERVER), buffer=buffer
+            FixedPoint(door.venue), self.stream, Connection(ConnectionType.SERVER), buffer=buffer
         )
         self.protocol = Connection(ConnectionType.CLIENT)
 
@@ -342,7 +342,7 @@ def test_the_heartbeat_comes_every_ten_seconds_of_virtual_time(door):
         beats = []
         ours, theirs = memory_pipe()
         async with anyio.create_task_group() as group:
-            group.start_soon(serve, door.venue, ours)
+            group.start_soon(serve, FixedPoint(door.venue), ours)
             client = door.client(theirs)
             await client.upgrade()
             while len(beats) < 5:
@@ -361,7 +361,7 @@ def test_a_client_that_answers_no_heartbeat_is_dropped(door):
     async def main(clock):
         ours, theirs = memory_pipe()
         async with anyio.create_task_group() as group:
-            group.start_soon(serve, door.venue, ours)
+            group.start_soon(serve, FixedPoint(door.venue), ours)
             client = door.client(theirs)
             await client.upgrade()
             heard = [await client.event() for _ in range(4)]
@@ -379,7 +379,7 @@ def test_any_byte_of_the_client_is_a_sign_of_life(door):
     async def main(clock):
         ours, theirs = memory_pipe()
         async with anyio.create_task_group() as group:
-            group.start_soon(serve, door.venue, ours)
+            group.start_soon(serve, FixedPoint(door.venue), ours)
             client = door.client(theirs)
             await client.upgrade()
             for _ in range(12):

@@ -1,0 +1,115 @@
+"""From a request to its answer, for any dialect: find the route, check the key, take the tokens."""
+
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
+
+import msgspec
+
+from framework.model.units import Micros
+from plugins.sandbox.auth import Gate
+from plugins.sandbox.rates import DEFAULT_COST
+from plugins.sandbox.request import Reply, Request, segments
+from plugins.sandbox.rows import Refusal
+from plugins.sandbox.wire import Problem, refused, throttled
+
+ROOT: Final = ("trade-api", "v2")
+
+_WILD: Final = "*"
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """One method on one shape of path; `*` stands for any one part."""
+
+    method: str
+    shape: tuple[str, ...]
+    answer: Callable[..., Reply]
+    public: bool = False
+    cost: int = DEFAULT_COST
+
+
+def route(
+    line: str, answer: Callable[..., Reply], *, public: bool = False, cost: int = DEFAULT_COST
+) -> Route:
+    """Return the route of a line such as `GET markets/*`."""
+    method, path = line.split()
+    return Route(
+        method=method, shape=tuple(path.split("/")), answer=answer, public=public, cost=cost
+    )
+
+
+class Counter(Protocol):
+    """Where requests are answered; routes get it as their first argument."""
+
+    @property
+    def gate(self) -> Gate:
+        """Who may come in."""
+
+    def door_us(self) -> Micros:
+        """Return the time that signatures are checked against."""
+
+    def present(self) -> Micros:
+        """Bring the exchange to the present and return the moment."""
+
+    def flush(self) -> None:
+        """Let every connection write what has gathered."""
+
+
+def as_said(refusal: Refusal) -> Problem:
+    """Return a refusal of the core with its own status and code."""
+    return refused(refusal.status, refusal.code, refusal.message, refusal.details)
+
+
+def answer_by(
+    routes: Iterable[Route],
+    counter: Counter,
+    request: Request,
+    paid: Callable[[Route, Request, Micros], bool],
+    refuse: Callable[[Refusal], Problem] = as_said,
+) -> Reply:
+    """Answer one request; a refusal is an answer too.
+
+    Args:
+        routes: What there is to ask for.
+        counter: Where it is asked.
+        request: The request.
+        paid: Takes what a route costs, or says that it cannot.
+        refuse: Puts a refusal of the core into the dialect's words.
+    """
+    try:
+        route, names = _find(routes, request)
+        if not route.public:
+            counter.gate.check(request.headers, request.method, request.path, counter.door_us())
+        now_us = counter.present()
+        if not paid(route, request, now_us):
+            raise throttled()
+        return route.answer(counter, request, *names)
+    except Refusal as refusal:
+        problem = refuse(refusal)
+    except Problem as caught:
+        problem = caught
+    finally:
+        counter.flush()
+    return Reply(problem.status, problem.body)
+
+
+def _find(routes: Iterable[Route], request: Request) -> tuple[Route, list[str]]:
+    parts = segments(request.path)
+    found = False
+    if parts[: len(ROOT)] == ROOT:
+        asked = parts[len(ROOT) :]
+        for route in routes:
+            names = _match(route.shape, asked)
+            if names is None:
+                continue
+            if route.method == request.method:
+                return route, names
+            found = True
+    raise refused(405, "method_not_allowed") if found else refused(404, "not_found")
+
+
+def _match(shape: tuple[str, ...], asked: tuple[str, ...]) -> list[str] | None:
+    if len(shape) != len(asked):
+        return None
+    if any(part not in (_WILD, given) for part, given in zip(shape, asked, strict=True)):
+        return None
+    return [given for part, given in zip(shape, asked, strict=True) if part == _WILD]
