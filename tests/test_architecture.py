@@ -74,6 +74,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "framework/state.py": _ENGINE,
     "framework/testing/playbook.py": "a test's own tool: tests/framework/test_engine.py is played on it",
     "plugins/sandbox/dialect.py": _SIGNATURES,
+    "plugins/sandbox/selecting.py": "filters and pages of reads: tests/plugins/sandbox/test_routes_*.py",
     "plugins/sandbox/wire_account.py": _WIRE,
     "plugins/sandbox/wire_market.py": _WIRE,
     "plugins/sandbox/wire_private.py": _WIRE,
