@@ -236,7 +236,8 @@ class Stream:
     def _unreadable(self, frame: wire.Unreadable, now_us: Micros) -> Sequence[AnyEvent]:
         """A message that can't be read breaks a book when it was about one."""
         lost = self._check(frame, now_us)
-        if self.subscriptions.name_of(frame.sid) != BOOK:
+        is_garbage = frame.sid is None and not frame.kind  # it may have been about any book
+        if not is_garbage and self.subscriptions.name_of(frame.sid) != BOOK:
             return lost
         whose = self.subscriptions.followed() if frame.ticker is None else (frame.ticker,)
         return (*lost, *self._lose(whose, now_us, "a message could not be read"))

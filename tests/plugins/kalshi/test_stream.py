@@ -190,6 +190,15 @@ def test_deltas_before_the_snapshot_are_ignored(trade, listen, server):
     assert trade(main) == ["BookReplaced"]
 
 
+def test_a_message_that_is_no_data_loses_every_book(follow, server):
+    async def main(heard, run, exchange):
+        await server.socket.write(b"\x81\x05{torn")
+        await settle(run)
+
+    heard = follow(main)
+    assert kinds(heard) == ["BookInvalidated"] * 2 + ["BookReplaced"] * 2
+
+
 def test_a_delta_that_can_not_be_read_loses_that_book_only(follow, server):
     async def main(heard, run, exchange):
         await server.socket.say(server.delta("A", price="0.40001"), server.delta("B"))
