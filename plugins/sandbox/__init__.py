@@ -21,6 +21,8 @@ from framework.plugin import Plugin, hookimpl
 from framework.run import Credentials, Run
 from framework.streams import memory_pipe
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
+from plugins.sandbox.cents.door import Cents
+from plugins.sandbox.dialect import Dialect
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.plans import FEWEST
 from plugins.sandbox.pump import play
@@ -31,6 +33,10 @@ from plugins.sandbox.venue import Venue
 from plugins.sandbox.worlds import in_micros, open_world, session_end_us
 
 __all__ = ["Sandbox"]
+
+_TODAYS = "kalshi"
+_FOUNDING = "kalshi-cents"
+"""Whose credentials the adapter asks for, depending on its dialect."""
 
 _LAST_WORDS_S = 1.0
 """How long the session lasts after the world's last event, so that everybody hears of it."""
@@ -69,11 +75,13 @@ class Sandbox(Plugin):
     host: str = Field(
         default="sandbox.invalid",
         min_length=1,
-        description="The name under which the adapter finds it; it is never looked up.",
+        description="The name under which the adapter finds it; it is never looked up. The "
+        "founding document's dialect is served under `cents.` and this name.",
     )
 
     _keys: KeyPair | None = PrivateAttr(default=None)
     _venue: Venue | None = PrivateAttr(default=None)
+    _dialects: dict[str, Dialect] = PrivateAttr(default_factory=dict)
     _connections: TaskGroup | None = PrivateAttr(default=None)
 
     @property
@@ -89,14 +97,15 @@ class Sandbox(Plugin):
     @hookimpl
     def supply_credentials(self, name: str) -> Credentials | None:
         """Supply the key that this exchange made, with its address."""
-        if name != "kalshi":
+        host = {_TODAYS: self.host, _FOUNDING: self._cents_host}.get(name)
+        if host is None:
             return None
         keys = self._key_pair()
         return Credentials(
             key_id=keys.key_id,
             private_key=keys.private_pem,
-            rest_url=f"http://{self.host}/trade-api/v2",
-            stream_url=f"ws://{self.host}/trade-api/ws/v2",
+            rest_url=f"http://{host}/trade-api/v2",
+            stream_url=f"ws://{host}/trade-api/ws/v2",
         )
 
     @hookimpl
@@ -106,18 +115,23 @@ class Sandbox(Plugin):
         Raises:
             ExchangeError: the run has not opened the exchange, or has closed it.
         """
-        if host != self.host:
+        if host not in (self.host, self._cents_host):
             return None
-        if self._connections is None or self._venue is None:
+        dialect = self._dialects.get(host)
+        if self._connections is None or dialect is None:
             raise ExchangeError(f"{host} is closed")
         ours, theirs = memory_pipe()
-        self._connections.start_soon(serve, FixedPoint(self._venue), ours)
+        self._connections.start_soon(serve, dialect, ours)
         return theirs
 
     @hookimpl
     def register_commands(self) -> Sequence[object]:
         """Add `framework sandbox serve`."""
         return sandbox_commands()
+
+    @property
+    def _cents_host(self) -> str:
+        return f"cents.{self.host}"
 
     def _key_pair(self) -> KeyPair:
         if self._keys is None:
@@ -138,6 +152,7 @@ class Sandbox(Plugin):
             run.clock.now_us,
             rate_limits=self.rate_limits,
         )
+        self._dialects = {self.host: FixedPoint(venue), self._cents_host: Cents(venue)}
         until_us = session_end_us(world, recording, length_us, run.options.until)
 
         async def session() -> None:

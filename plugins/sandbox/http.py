@@ -20,6 +20,8 @@ MAX_BODY: Final = 1_048_576
 """Bytes; far above any order, and a bound for what one request may hold in memory."""
 _MAX_HEAD: Final = 65_536
 _READ: Final = 65_536
+_NO_CONTENT: Final = 204
+"""Has no body, and by RFC 9110 no length of one."""
 
 Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 _Spoken = TypeVar("_Spoken")
@@ -123,15 +125,16 @@ class HttpConnection(Generic[_Spoken]):
             await self._respond(_reply(refused(status, "bad_request")), close=True)
 
     async def _respond(self, reply: Reply, *, close: bool, with_body: bool = True) -> None:
-        headers = [
-            (b"date", http_date(self._now_us())),
-            (b"content-type", b"application/json"),
-            (b"content-length", str(len(reply.body)).encode()),
-        ]
+        headers = [(b"date", http_date(self._now_us()))]
+        if reply.status != _NO_CONTENT:
+            headers += [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(reply.body)).encode()),
+            ]
         if close:
             headers.append((b"connection", b"close"))
         response = self._bytes(h11.Response(status_code=reply.status, headers=headers))
-        if with_body:
+        if with_body and reply.status != _NO_CONTENT:
             response += self._bytes(h11.Data(data=reply.body))
         await self._stream.send(response + self._bytes(h11.EndOfMessage()))
 

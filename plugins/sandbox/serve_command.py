@@ -23,6 +23,7 @@ from framework.errors import ConfigError, FrameworkError
 from framework.model.units import to_duration, to_e6
 from framework.model.until import Until
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
+from plugins.sandbox.cents.door import Cents
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.pump import play
 from plugins.sandbox.rebased import RebasedWorld
@@ -30,6 +31,9 @@ from plugins.sandbox.seeded import DEFAULT_MARKETS
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.worlds import in_micros, open_world, session_end_us
+
+FIXED_POINT: Final = "fixed-point"
+CENTS: Final = "cents"
 
 _WRONG_SETTINGS: Final = 2
 _INTERRUPTED: Final = 130
@@ -49,6 +53,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     pace: float
     folder: Path
     as_json: bool
+    api: str = FIXED_POINT
 
 
 @click.group("sandbox", help="The embedded exchange.")
@@ -77,6 +82,13 @@ def commands() -> list[click.Command]:
     show_default=True,
     help="Seconds of the world per second.",
 )
+@click.option(
+    "--api",
+    type=click.Choice([FIXED_POINT, CENTS]),
+    default=FIXED_POINT,
+    show_default=True,
+    help="Today's wire, or the founding document's.",
+)
 @click.option("--folder", type=click.Path(path_type=Path), help="Where the key pair is written.")
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def serve_verb(  # noqa: PLR0913 - one parameter per option
@@ -90,6 +102,7 @@ def serve_verb(  # noqa: PLR0913 - one parameter per option
     until: str | None,
     markets: int,
     pace: float,
+    api: str,
     folder: Path | None,
     as_json: bool,
 ) -> None:
@@ -105,6 +118,7 @@ def serve_verb(  # noqa: PLR0913 - one parameter per option
         pace=pace,
         folder=folder or Path(tempfile.mkdtemp(prefix="kalshi-sandbox-")),
         as_json=as_json,
+        api=api,
     )
     try:
         _check_address(terms.host, allow_remote=allow_remote)
@@ -164,7 +178,8 @@ async def _serve(terms: Terms, clock: VirtualClock) -> None:
         port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - anyio's, not Django's
         click.echo(_greeting(terms, port, keys))
         group.start_soon(partial(play, world, venue, clock, until_us=until_us))
-        await listener.serve(partial(serve, FixedPoint(venue)))
+        dialect = Cents(venue) if terms.api == CENTS else FixedPoint(venue)
+        await listener.serve(partial(serve, dialect))
 
 
 def _length_us(duration: str | None) -> int | None:
@@ -204,6 +219,8 @@ def _greeting(terms: Terms, port: int, keys: KeyPair) -> str:
         f'rest_url = "{rest}"\n'
         f'stream_url = "{stream}"\n'
     )
+    if terms.api == CENTS:
+        settings += f'api = "{CENTS}"\n'
     if not terms.as_json:
         return f"key id       {keys.key_id}\nprivate key  {key_file}\n\nkalshi.toml:\n\n{settings}"
     return json.dumps(
