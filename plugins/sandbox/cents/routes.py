@@ -63,7 +63,7 @@ def items(route: Route, request: Request) -> int:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return 1
     found = len(batch.orders) + len(batch.ids)
-    return found if found <= orders.MOST_IN_A_BATCH else 1
+    return found if 1 < found <= orders.MOST_IN_A_BATCH else 1
 
 
 def refuse(refusal: Refusal) -> Problem:

@@ -13,7 +13,7 @@ from msgspec import UNSET, UnsetType
 from framework.model.book import OrderBook
 from framework.model.events import TradePrinted
 from framework.model.market import EventGroup, Market, Series
-from framework.model.units import ONE_DOLLAR_E4, Micros, Side, Ticker, complement, price_of
+from framework.model.units import Micros, Side, Ticker, complement, price_of
 from plugins.sandbox.cents.numbers import (
     CENT_E4,
     Ladder,
@@ -34,20 +34,20 @@ class RangeBody(msgspec.Struct):
     step: str
 
 
-class MarketBody(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """A market."""
+class MarketBody(msgspec.Struct, kw_only=True):
+    """A market; what no world knows has the value that the exchange writes for nothing."""
 
     ticker: str
     event_ticker: str
     series_ticker: str | UnsetType = UNSET
-    market_type: str
+    market_type: str = "binary"
     title: str
     subtitle: str
     yes_sub_title: str
     no_sub_title: str
     status: str
     result: str
-    expiration_value: str
+    expiration_value: str = ""
     can_close_early: bool
     created_time: str
     open_time: str | UnsetType = UNSET
@@ -58,11 +58,11 @@ class MarketBody(msgspec.Struct, omit_defaults=True, kw_only=True):
     settlement_ts: str | UnsetType = UNSET
     settlement_value: int | UnsetType = UNSET
     settlement_value_dollars: str | UnsetType = UNSET
-    settlement_timer_seconds: int
-    response_price_units: str
-    tick_size: int
-    notional_value: int
-    notional_value_dollars: str
+    settlement_timer_seconds: int = 0
+    response_price_units: str = "usd_cent"
+    tick_size: int = 1
+    notional_value: int = 100
+    notional_value_dollars: str = "1.0000"
     yes_bid: int
     yes_bid_dollars: str
     yes_ask: int
@@ -73,21 +73,21 @@ class MarketBody(msgspec.Struct, omit_defaults=True, kw_only=True):
     no_ask_dollars: str
     last_price: int
     last_price_dollars: str
-    previous_price: int
-    previous_price_dollars: str
-    previous_yes_bid: int
-    previous_yes_bid_dollars: str
-    previous_yes_ask: int
-    previous_yes_ask_dollars: str
+    previous_price: int = 0
+    previous_price_dollars: str = "0.0000"
+    previous_yes_bid: int = 0
+    previous_yes_bid_dollars: str = "0.0000"
+    previous_yes_ask: int = 0
+    previous_yes_ask_dollars: str = "0.0000"
     volume: int
     volume_24h: int
     open_interest: int
-    liquidity: int
-    liquidity_dollars: str
-    price_level_structure: str
+    liquidity: int = 0
+    liquidity_dollars: str = "0.0000"
+    price_level_structure: str = "linear_cent"
     price_ranges: list[RangeBody]
-    rules_primary: str
-    rules_secondary: str
+    rules_primary: str = ""
+    rules_secondary: str = ""
 
 
 def _time(at_us: Micros | None) -> str | UnsetType:
@@ -112,14 +112,12 @@ def market_body(
         ticker=market.ticker,
         event_ticker=market.event_ticker,
         series_ticker=series or UNSET,
-        market_type="binary",
         title=market.title,
         subtitle=market.title,
         yes_sub_title=market.title,
         no_sub_title=market.title,
         status=market.status.value,
         result=market.result or "",
-        expiration_value="",
         can_close_early=market.can_close_early,
         created_time=iso(market.open_us or 0),
         open_time=_time(market.open_us),
@@ -130,11 +128,6 @@ def market_body(
         settlement_ts=_time(settled_us),
         settlement_value=UNSET if pays is None else price_cents(pays),
         settlement_value_dollars=UNSET if pays is None else price_text(pays),
-        settlement_timer_seconds=0,
-        response_price_units="usd_cent",
-        tick_size=1,
-        notional_value=100,
-        notional_value_dollars=price_text(ONE_DOLLAR_E4),
         yes_bid=yes,
         yes_bid_dollars=_dollars(yes),
         yes_ask=yes_ask,
@@ -145,24 +138,13 @@ def market_body(
         no_ask_dollars=_dollars(no_ask),
         last_price=last,
         last_price_dollars=_dollars(last),
-        previous_price=0,
-        previous_price_dollars=_dollars(0),
-        previous_yes_bid=0,
-        previous_yes_bid_dollars=_dollars(0),
-        previous_yes_ask=0,
-        previous_yes_ask_dollars=_dollars(0),
         volume=volume,
         volume_24h=volume,
         open_interest=contracts(market.open_interest_e2 or 0),
-        liquidity=0,
-        liquidity_dollars=_dollars(0),
-        price_level_structure="linear_cent",
         price_ranges=[
             RangeBody(price_text(part.start_e4), price_text(part.end_e4), price_text(part.step_e4))
             for part in market.grid.ranges
         ],
-        rules_primary="",
-        rules_secondary="",
     )
 
 

@@ -25,9 +25,9 @@ from framework.model.units import Side
 from framework.streams import memory_pipe
 from framework.testing.builders import HOUR_US, NOW_US
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
+from plugins.sandbox.dialect import Dialect
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.request import Request, request_of
-from plugins.sandbox.routes import answer
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
 
@@ -207,11 +207,15 @@ class WireClient:
 
 @dataclass
 class Door:
-    """A venue with its key and its clock."""
+    """A venue with its key, its clock and the dialect it is asked in; today's, if nothing is said."""
 
     venue: Venue
     keys: KeyPair
     time: FakeTime
+    dialect: Dialect | None = None
+
+    def __post_init__(self) -> None:
+        self.dialect = self.dialect or FixedPoint(self.venue)
 
     def headers(self, method: str, path: str, *, at_us: int | None = None) -> dict[str, str]:
         """Return signed headers; `path` may have a query, which is not signed."""
@@ -232,15 +236,15 @@ class Door:
 
     def ask(self, line: str, body: object = None, *, signed: bool = True) -> tuple[int, dict]:
         """Ask the routes directly, without a connection."""
-        reply = answer(self.venue, self.request(line, body, signed=signed))
-        return reply.status, msgspec.json.decode(reply.body)
+        reply = self.dialect.answer(self.request(line, body, signed=signed))
+        return reply.status, msgspec.json.decode(reply.body) if reply.body else None
 
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[WireClient]:
         """Connect as the adapter does; the server must end once the client is gone."""
         ours, theirs = memory_pipe()
         async with create_task_group() as group:
-            group.start_soon(serve, FixedPoint(self.venue), ours)
+            group.start_soon(serve, self.dialect, ours)
             async with theirs:
                 yield self.client(theirs)
 

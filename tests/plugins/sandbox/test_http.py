@@ -4,7 +4,10 @@ import anyio
 import msgspec
 import pytest
 
-from plugins.sandbox.http import MAX_BODY, http_date
+from framework.streams import memory_pipe
+from framework.testing.builders import NOW_US
+from plugins.sandbox.http import MAX_BODY, HttpConnection, http_date
+from plugins.sandbox.request import Reply
 
 STATUS = "GET /trade-api/v2/exchange/status"
 
@@ -113,6 +116,24 @@ async def test_head_has_no_body(door):
 
     assert received.startswith(b"HTTP/1.1 405 ")
     assert received.endswith(b"\r\n\r\n")
+
+
+async def test_a_reply_without_content_has_no_length_and_keeps_the_connection():
+    statuses = iter([204, 200])
+    ours, theirs = memory_pipe()
+    http = HttpConnection(
+        ours, lambda _: Reply(next(statuses), b""), lambda *_: None, lambda: NOW_US
+    )
+    async with anyio.create_task_group() as group:
+        group.start_soon(http.run)
+        await theirs.send(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n" * 2)
+        await anyio.wait_all_tasks_blocked()
+        received = await theirs.receive()
+        group.cancel_scope.cancel()
+    first, second = received.split(b"HTTP/1.1 ")[1:]
+
+    assert first == b"204 \r\ndate: Thu, 15 Jan 2026 12:00:00 GMT\r\n\r\n"
+    assert b"content-length: 0" in second
 
 
 @pytest.mark.parametrize(

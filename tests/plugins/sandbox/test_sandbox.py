@@ -144,6 +144,37 @@ def test_the_key_is_supplied_to_the_adapter_alone():
     assert supplied.stream_url == "ws://box.invalid/trade-api/ws/v2"
 
 
+def test_the_founding_documents_dialect_has_the_same_key_and_a_name_of_its_own():
+    plugin = Sandbox(host="box.invalid")
+    todays, cents = (plugin.supply_credentials(name) for name in ("kalshi", "kalshi-cents"))
+
+    assert (cents.key_id, cents.private_key) == (todays.key_id, todays.private_key)
+    assert cents.rest_url == "http://cents.box.invalid/trade-api/v2"
+    assert cents.stream_url == "ws://cents.box.invalid/trade-api/ws/v2"
+
+
+@pytest.mark.parametrize(
+    ("host", "key"), [("sandbox.invalid", "orderbook_fp"), ("cents.sandbox.invalid", "orderbook")]
+)
+def test_both_dialects_are_served_at_once_by_the_host_connected_to(host, key):
+    async def visit(plugin, run):
+        await run.clock.sleep(1)
+        ticker = next(
+            market.ticker
+            for market in plugin.exchange.markets.values()
+            if len(market.grid.ranges) == 1 and market.grid.ranges[0].step_e4 == 100
+        )
+        async with plugin.open_connection(host, 80) as stream:
+            line = f"GET /trade-api/v2/markets/{ticker}/orderbook HTTP/1.1"
+            await stream.send(f"{line}\r\nhost: {host}\r\n\r\n".encode())
+            received = b""
+            while not received.endswith(b"}}"):
+                received += await stream.receive()
+        return json.loads(received.partition(b"\r\n\r\n")[2])
+
+    assert list(in_run(visit)[0]) == [key]
+
+
 def test_only_its_own_host_is_connected_to():
     async def visit(plugin, run):
         return plugin.open_connection("kalshi.com", 443)
@@ -156,8 +187,9 @@ def test_outside_a_run_it_is_closed(moment):
     plugin = Sandbox()
     if moment == "after":
         in_run(plugin=plugin)
-    with pytest.raises(ExchangeError, match="closed"):
-        plugin.open_connection("sandbox.invalid", 80)
+    for host in ("sandbox.invalid", "cents.sandbox.invalid"):
+        with pytest.raises(ExchangeError, match="closed"):
+            plugin.open_connection(host, 80)
 
 
 def test_a_connection_speaks_to_the_exchange_with_the_supplied_key(sign):

@@ -87,6 +87,16 @@ def test_the_stream_speaks_on_loopback_too(project, tmp_path, open_door):
 
 
 @pytest.mark.loopback
+def test_the_founding_documents_dialect_is_served_by_option(project, tmp_path):
+    with serving(project, tmp_path, "--api", "cents") as (_, told):
+        settings = tomllib.loads(told["settings"])["plugins"]["kalshi"]
+        market = httpx.get(f"{told['rest_url']}/markets?limit=1").json()["markets"][0]
+
+    assert settings["api"] == "cents"
+    assert isinstance(market["yes_bid"], int)
+
+
+@pytest.mark.loopback
 def test_ctrl_c_ends_it_cleanly(project, tmp_path):
     with serving(project, tmp_path) as (process, _):
         process.send_signal(signal.SIGINT)
