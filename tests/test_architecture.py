@@ -82,6 +82,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "plugins/sandbox/selecting.py": "filters and pages of reads: tests/plugins/sandbox/test_routes_*.py",
     "plugins/sandbox/wire_account.py": _WIRE,
     "plugins/sandbox/wire_market.py": _WIRE,
+    "plugins/sandbox/wire_orders.py": _WIRE,
     "plugins/sandbox/wire_private.py": _WIRE,
     "plugins/sandbox/wire_stream.py": _WIRE,
 }

@@ -41,3 +41,7 @@ class Audience(Generic[_Follower]):
         """Return who is told of a market."""
         places = self._places[channel]
         return places.get(ticker, ()) + places.get(None, ())
+
+    def unfiltered(self, channel: str) -> tuple[_Follower, ...]:
+        """Return who is told of every market: all there are, on a channel without filters."""
+        return self._places[channel].get(None, ())

@@ -14,9 +14,15 @@ from framework.model.events import BookChanged, BookReplaced, QuoteTicked, Trade
 from framework.model.units import E2, Side, Ticker
 from plugins.sandbox.audience import Audience
 from plugins.sandbox.exchange import SandboxExchange
-from plugins.sandbox.rows import FillNotice, LifecycleNotice, Notice, OrderNotice
+from plugins.sandbox.rows import (
+    FillNotice,
+    GroupNotice,
+    LifecycleNotice,
+    Notice,
+    OrderNotice,
+)
 from plugins.sandbox.wire import encode
-from plugins.sandbox.wire_private import fill_of, order_of, position_of
+from plugins.sandbox.wire_private import fill_of, group_of, order_of, position_of
 from plugins.sandbox.wire_stream import (
     Frame,
     Trouble,
@@ -36,11 +42,12 @@ FILLS: Final = "fill"
 ORDERS: Final = "user_orders"
 POSITIONS: Final = "market_positions"
 LIFECYCLE: Final = "market_lifecycle_v2"
+GROUPS: Final = "order_group_updates"
 
-CHANNELS: Final = frozenset({BOOKS, TICKERS, TRADES, FILLS, ORDERS, POSITIONS, LIFECYCLE})
-UNFILTERED: Final = frozenset({LIFECYCLE})
+CHANNELS: Final = frozenset({BOOKS, TICKERS, TRADES, FILLS, ORDERS, POSITIONS, LIFECYCLE, GROUPS})
+UNFILTERED: Final = frozenset({LIFECYCLE, GROUPS})
 """Channels that know no market filter."""
-_NUMBERED: Final = frozenset({BOOKS, TRADES, LIFECYCLE})
+_NUMBERED: Final = frozenset({BOOKS, TRADES, LIFECYCLE, GROUPS})
 
 BUFFER_OVERFLOW: Final = 25
 
@@ -119,6 +126,7 @@ class Feed:
             OrderNotice: self._order_changed,
             FillNotice: self._filled,
             LifecycleNotice: self._life_went_on,
+            GroupNotice: self._group_changed,
         }
 
     def publish(self, notices: Iterable[Notice]) -> None:
@@ -164,6 +172,12 @@ class Feed:
     def _send_all(self, channel: str, ticker: Ticker, kind: str, content: object) -> None:
         body = raw(content)
         for subscription in self.audience.of(channel, ticker):
+            self._send(subscription, kind, body)
+
+    def _send_everywhere(self, channel: str, kind: str, content: object) -> None:
+        """Send to a channel that knows no market filter."""
+        body = raw(content)
+        for subscription in self.audience.unfiltered(channel):
             self._send(subscription, kind, body)
 
     def _book_replaced(self, event: BookReplaced) -> None:
@@ -214,4 +228,7 @@ class Feed:
 
     def _life_went_on(self, notice: LifecycleNotice) -> None:
         body = lifecycle_of(notice.kind, notice.market, notice.at_us)
-        self._send_all(LIFECYCLE, notice.ticker, "market_lifecycle_v2", body)
+        self._send_everywhere(LIFECYCLE, "market_lifecycle_v2", body)
+
+    def _group_changed(self, notice: GroupNotice) -> None:
+        self._send_everywhere(GROUPS, "order_group_updates", group_of(notice))

@@ -5,7 +5,7 @@ the last `advance` or `tick` said. History never reacts to our orders: the displ
 what the world says, and our fills are worked out beside them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 
 from framework.errors import InvariantError
@@ -23,6 +23,7 @@ from framework.model.events import (
 from framework.model.market import EventGroup, Market, Series
 from framework.model.units import E2, E6, Micros, Ticker
 from plugins.sandbox.accounts import Accounts
+from plugins.sandbox.group_desk import GroupDesk
 from plugins.sandbox.life import SWEEP_AFTER_US, MarketLife, Timer
 from plugins.sandbox.listings import Listing, MarketsView
 from plugins.sandbox.orders import OrderDesk
@@ -91,6 +92,7 @@ class SandboxExchange:
         """Every market listed so far, as it is known now."""
         self._accounts = Accounts({0: cash_e6, **(other_shards or {})})
         self._desk = OrderDesk(self._accounts, str(world.start_us))
+        self.groups = GroupDesk(self._desk, lambda: self.now_us)
         self._life = MarketLife(self._desk, self._accounts, self._set_timer)
         self._timers: list[tuple[Micros, int, Timer, str]] = []
         self._timers_set = 0
@@ -116,11 +118,6 @@ class SandboxExchange:
     def pause(self) -> Pause:
         """What of the exchange rests just now."""
         return self._desk.pause
-
-    @property
-    def order_groups(self) -> Mapping[str, OrderGroup]:
-        """Every order group by id, the oldest first."""
-        return self._desk.groups.all
 
     @property
     def cash_e6(self) -> E6:
@@ -238,6 +235,13 @@ class SandboxExchange:
             raise Refusal(404, "not_found", "order not found")
         return matching.queue_ahead_e2(order_id) or 0
 
+    def queue_positions(self) -> Iterator[tuple[OrderRow, E2]]:
+        """Yield every order in a book with what stands ahead of it, by market."""
+        for row in self._desk.blotter.resting():
+            matching = self._listings[row.ticker].matching
+            if row.order_id in matching.resting:
+                yield row, matching.queue_ahead_e2(row.order_id) or 0
+
     def _find(self, order_id: str, market_ticker: Ticker | None, shard: int | None) -> OrderRow:
         """Find an order as a cancel or a decrease is routed."""
         row = self.orders.get(order_id)
@@ -253,41 +257,6 @@ class SandboxExchange:
     def cancel_all(self) -> list[Notice]:
         """Cancel every resting order of a market that is not closed."""
         return self._desk.cancel_all(self.now_us)
-
-    # --------------------------------------------------------------------------- order groups
-
-    def create_order_group(self, limit_e2: E2, shard: int = 0) -> OrderGroup:
-        """Open a group whose orders trade at most `limit_e2` in any 15 seconds.
-
-        Raises:
-            Refusal: the limit is not 1 to 1,000,000 whole contracts.
-        """
-        return self._desk.create_group(limit_e2, shard)
-
-    def group_members(self, group_id: str) -> list[OrderRow]:
-        """Return a group's resting orders.
-
-        Raises:
-            Refusal: there is no such group.
-        """
-        self._desk.groups.find(group_id)
-        return self._desk.members(group_id)
-
-    def trigger_order_group(self, group_id: str) -> list[Notice]:
-        """Cancel a group's orders and refuse new ones until `reset_order_group`."""
-        return self._desk.trigger_group(group_id, self.now_us)
-
-    def reset_order_group(self, group_id: str) -> None:
-        """Take a group's orders again, with nothing counted."""
-        self._desk.reset_group(group_id)
-
-    def limit_order_group(self, group_id: str, limit_e2: E2) -> list[Notice]:
-        """Change a group's limit; below what it traded lately, that triggers it."""
-        return self._desk.limit_group(group_id, limit_e2, self.now_us)
-
-    def delete_order_group(self, group_id: str) -> list[Notice]:
-        """Cancel a group's orders and forget it."""
-        return self._desk.delete_group(group_id, self.now_us)
 
     # ----------------------------------------------------------------------------------- time
 

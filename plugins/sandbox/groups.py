@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
 from framework.model.units import E2, Micros, quantity_of
 from plugins.sandbox.rows import OrderGroup, Refusal
 
@@ -50,7 +52,7 @@ class OrderGroups:
         """The groups by id, the oldest first."""
         return self._groups
 
-    def create(self, group_id: str, limit_e2: E2, shard: int) -> OrderGroup:
+    def create(self, group_id: str, limit_e2: E2, shard: int, subaccount: int = 0) -> OrderGroup:
         """Open a group.
 
         Raises:
@@ -59,7 +61,9 @@ class OrderGroups:
         self._check_limit(limit_e2)
         if len(self._groups) >= _MOST_GROUPS:
             raise Refusal(400, "invalid_parameters", f"at most {_MOST_GROUPS} order groups")
-        group = OrderGroup(order_group_id=group_id, limit_e2=limit_e2, shard=shard)
+        group = OrderGroup(
+            order_group_id=group_id, limit_e2=limit_e2, shard=shard, subaccount=subaccount
+        )
         self._groups[group_id] = group
         self._windows[group_id] = _Window()
         return group
@@ -97,19 +101,19 @@ class OrderGroups:
     def trigger(self, group_id: str) -> OrderGroup:
         """Trigger a group by hand."""
         group = self.find(group_id)
-        return self._keep(group, limit_e2=group.limit_e2, triggered=True)
+        return self._keep(replace(group, triggered=True))
 
     def reset(self, group_id: str) -> OrderGroup:
         """Take orders again, with nothing counted."""
         group = self.find(group_id)
         self._windows[group_id] = _Window()
-        return self._keep(group, limit_e2=group.limit_e2, triggered=False)
+        return self._keep(replace(group, triggered=False))
 
     def change_limit(self, group_id: str, limit_e2: E2, now_us: Micros) -> OrderGroup:
         """Set a new limit; below what was traded lately it triggers the group."""
         group = self.find(group_id)
         self._check_limit(limit_e2)
-        self._keep(group, limit_e2=limit_e2, triggered=group.triggered)
+        self._keep(replace(group, limit_e2=limit_e2))
         self._trigger_above_limit(group_id, now_us)
         return self._groups[group_id]
 
@@ -130,15 +134,9 @@ class OrderGroups:
         self.trigger(group_id)
         return True
 
-    def _keep(self, group: OrderGroup, *, limit_e2: E2, triggered: bool) -> OrderGroup:
-        changed = OrderGroup(
-            order_group_id=group.order_group_id,
-            limit_e2=limit_e2,
-            shard=group.shard,
-            triggered=triggered,
-        )
-        self._groups[group.order_group_id] = changed
-        return changed
+    def _keep(self, group: OrderGroup) -> OrderGroup:
+        self._groups[group.order_group_id] = group
+        return group
 
     @staticmethod
     def _check_limit(limit_e2: E2) -> None:

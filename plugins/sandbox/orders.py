@@ -29,9 +29,9 @@ from plugins.sandbox.listings import Listing
 from plugins.sandbox.rows import (
     Amendment,
     FillRow,
+    GroupNotice,
     NewOrder,
     Notice,
-    OrderGroup,
     OrderNotice,
     OrderRow,
     Pause,
@@ -63,7 +63,7 @@ class OrderDesk:
         self.blotter = Blotter(accounts, seed)
         self.groups = OrderGroups()
         self.pause = Pause.NOTHING
-        self._groups_made = 0
+        self._triggered: list[str] = []
 
     # ------------------------------------------------------------------------------ requests
 
@@ -163,41 +163,18 @@ class OrderDesk:
 
     # -------------------------------------------------------------------------- order groups
 
-    def create_group(self, limit_e2: E2, shard: int) -> OrderGroup:
-        """Open an order group on a shard."""
-        check_open(self.pause)
-        group_id = self.blotter.make_id("group", self._groups_made)
-        group = self.groups.create(group_id, limit_e2, shard)
-        self._groups_made += 1
-        return group
-
     def members(self, group_id: str) -> list[OrderRow]:
         """Return a group's resting orders."""
         return [row for row in self.blotter.resting() if row.order_group_id == group_id]
 
-    def trigger_group(self, group_id: str, now_us: Micros) -> list[Notice]:
-        """Cancel a group's orders and take no more until it is reset."""
-        check_open(self.pause)
-        self.groups.trigger(group_id)
+    def cancel_members(self, group_id: str, now_us: Micros) -> list[Notice]:
+        """Cancel a group's orders."""
         return self._cancel(self.members(group_id), None, now_us)
 
-    def limit_group(self, group_id: str, limit_e2: E2, now_us: Micros) -> list[Notice]:
-        """Change a group's limit, which may trigger it."""
-        check_open(self.pause)
-        if not self.groups.change_limit(group_id, limit_e2, now_us).triggered:
-            return []
-        return self._cancel(self.members(group_id), None, now_us)
-
-    def reset_group(self, group_id: str) -> None:
-        """Take a group's orders again."""
-        check_open(self.pause)
-        self.groups.reset(group_id)
-
-    def delete_group(self, group_id: str, now_us: Micros) -> list[Notice]:
-        """Cancel a group's orders and forget it."""
-        check_open(self.pause)
-        self.groups.delete(group_id)
-        return self._cancel(self.members(group_id), None, now_us)
+    def cancel_group(self, group_id: str, now_us: Micros) -> list[Notice]:
+        """Cancel the orders of a group that has just been triggered, and tell of both."""
+        told = GroupNotice("triggered", self.groups.find(group_id), now_us)
+        return [told, *self.cancel_members(group_id, now_us)]
 
     # -------------------------------------------------------------------------- what happens
 
@@ -219,7 +196,7 @@ class OrderDesk:
             if row.status == "resting":
                 notices.append(OrderNotice(self.blotter.close_if_filled(execution.order_id)))
         if executions:
-            notices += self._limit_groups(executions, now_us)
+            notices += self._limit_groups(now_us)
             notices += self.blotter.keep_margin(listing, now_us)
         return notices
 
@@ -285,7 +262,7 @@ class OrderDesk:
             reason = _REASONS[placement.reason] or row.reason
             row = blotter.end(row.order_id, reason, now_us).order
         notices.append(OrderNotice(row))
-        notices += self._limit_groups(placement.executions, now_us)
+        notices += self._limit_groups(now_us)
         notices += blotter.keep_margin(listing, now_us)
         return blotter.orders[row.order_id], blotter.fills[before:], notices
 
@@ -293,18 +270,16 @@ class OrderDesk:
         self, listing: Listing, execution: Execution, now_us: Micros, *, public: bool
     ) -> list[Notice]:
         row = self.blotter.orders[execution.order_id]
-        self.groups.count(row.order_group_id, execution.quantity_e2, now_us)
+        group_id = row.order_group_id
+        if self.groups.count(group_id, execution.quantity_e2, now_us) and group_id is not None:
+            self._triggered.append(group_id)
         return self.blotter.trade(listing, execution, now_us, public=public)
 
-    def _limit_groups(self, executions: Sequence[Execution], now_us: Micros) -> list[Notice]:
-        """Cancel what rests in the groups that these fills have triggered."""
-        rows = (self.blotter.orders[execution.order_id] for execution in executions)
-        named = {row.order_group_id: None for row in rows if row.order_group_id is not None}
+    def _limit_groups(self, now_us: Micros) -> list[Notice]:
+        """Cancel what rests in the groups that the last fills have triggered."""
         notices: list[Notice] = []
-        for group_id in named:
-            group = self.groups.all.get(group_id)
-            if group is not None and group.triggered:
-                notices += self._cancel(self.members(group_id), None, now_us)
+        while self._triggered:
+            notices += self.cancel_group(self._triggered.pop(), now_us)
         return notices
 
     def _cancel(self, rows: Iterable[OrderRow], reason: str | None, now_us: Micros) -> list[Notice]:

@@ -7,22 +7,27 @@ import msgspec
 
 from framework.model.units import Micros
 from plugins.sandbox import routes_account as account
+from plugins.sandbox import routes_groups as groups
 from plugins.sandbox import routes_market as market
+from plugins.sandbox import routes_orders as orders
 from plugins.sandbox.auth import KEY_HEADER
 from plugins.sandbox.rates import CANCEL_COST, LOOKUP_COST
 from plugins.sandbox.request import Reply, Request
 from plugins.sandbox.routing import Route, answer_by
 from plugins.sandbox.routing import route as _route
 from plugins.sandbox.venue import Venue
-from plugins.sandbox.wire_account import Routed
+from plugins.sandbox.wire_orders import Routed
 
 _READ: Final = "GET"
 
 ROUTES: Final = (
+    # The exchange
     _route("GET exchange/status", market.status, public=True),
     _route("GET exchange/schedule", market.schedule, public=True),
     _route("GET exchange/user_data_timestamp", market.user_data_timestamp, public=True),
     _route("GET account/endpoint_costs", market.endpoint_costs, public=True),
+    _route("GET account/limits", account.limits),
+    # What is traded
     _route("GET series", market.series_list, public=True),
     _route("GET series/*", market.series_one, public=True),
     _route("GET events", market.events_list, public=True),
@@ -31,23 +36,44 @@ ROUTES: Final = (
     _route("GET markets/trades", market.trades, public=True),
     _route("GET markets/*", market.markets_one, public=True),
     _route("GET markets/*/orderbook", market.orderbook, public=True),
-    _route("GET account/limits", account.limits),
+    # The portfolio
     _route("GET portfolio/balance", account.balance),
     _route("GET portfolio/orders", account.orders_list),
+    _route("GET portfolio/orders/queue_positions", groups.queue_positions),
     _route("GET portfolio/orders/*", account.orders_one, cost=LOOKUP_COST),
+    _route("GET portfolio/orders/*/queue_position", groups.queue_position),
     _route("GET portfolio/fills", account.fills),
     _route("GET portfolio/positions", account.positions),
     _route("GET portfolio/settlements", account.settlements),
-    _route("POST portfolio/events/orders", account.create_order),
-    _route("DELETE portfolio/events/orders", account.cancel_all, cost=CANCEL_COST),
-    _route("DELETE portfolio/events/orders/*", account.cancel_order, cost=CANCEL_COST),
-    _route("POST portfolio/orders", account.retired),
-    _route("POST portfolio/orders/batched", account.retired),
-    _route("DELETE portfolio/orders/batched", account.retired),
-    _route("DELETE portfolio/orders/*", account.retired),
-    _route("POST portfolio/orders/*/amend", account.retired),
-    _route("POST portfolio/orders/*/decrease", account.retired),
+    # Orders
+    _route("POST portfolio/events/orders", orders.create_order),
+    _route("DELETE portfolio/events/orders", orders.cancel_all, cost=CANCEL_COST),
+    _route("POST portfolio/events/orders/batched", orders.create_batch, batched=True),
+    _route(
+        "DELETE portfolio/events/orders/batched",
+        orders.cancel_batch,
+        cost=CANCEL_COST,
+        batched=True,
+    ),
+    _route("DELETE portfolio/events/orders/*", orders.cancel_order, cost=CANCEL_COST),
+    _route("POST portfolio/events/orders/*/amend", orders.amend_order),
+    _route("POST portfolio/events/orders/*/decrease", orders.decrease_order),
+    _route("POST portfolio/orders", orders.retired),
+    _route("POST portfolio/orders/batched", orders.retired),
+    _route("DELETE portfolio/orders/batched", orders.retired),
+    _route("DELETE portfolio/orders/*", orders.retired),
+    _route("POST portfolio/orders/*/amend", orders.retired),
+    _route("POST portfolio/orders/*/decrease", orders.retired),
+    # Order groups
+    _route("GET portfolio/order_groups", groups.groups_list),
+    _route("POST portfolio/order_groups/create", groups.create_group),
+    _route("GET portfolio/order_groups/*", groups.groups_one),
+    _route("DELETE portfolio/order_groups/*", groups.delete_group),
+    _route("PUT portfolio/order_groups/*/reset", groups.reset_group),
+    _route("PUT portfolio/order_groups/*/trigger", groups.trigger_group),
+    _route("PUT portfolio/order_groups/*/limit", groups.limit_group),
 )
+"""The first one that fits answers, so a fixed path stands before a `*` in its place."""
 
 
 def answer(venue: Venue, request: Request) -> Reply:
@@ -56,20 +82,29 @@ def answer(venue: Venue, request: Request) -> Reply:
 
 
 def _paid(venue: Venue, route: Route, request: Request, now_us: Micros) -> bool:
+    """Take a request's tokens; a batch pays for each of its orders, from shard 0's bucket."""
     limits = venue.limits
     if limits is None:
         return True
     if request.method == _READ:
         return limits.read(route.cost, now_us, keyed=KEY_HEADER in request.headers)
-    return limits.write(route.cost, now_us, shard=_named_shard(request))
+    shard, orders = _billed(request)
+    if route.batched:
+        return limits.write(route.cost * max(1, orders), now_us, shard=0)
+    return limits.write(route.cost, now_us, shard=shard)
 
 
-def _named_shard(request: Request) -> int | None:
-    """Return the shard a write names; one that names none is paid for on all of them."""
-    text = request.query.text("exchange_index")
-    if text is not None:
-        return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+def _billed(request: Request) -> tuple[int | None, int]:
+    """Return the shard a write names, and how many orders it holds.
+
+    One that names no shard is paid for on all of them.
+    """
     try:
-        return msgspec.json.decode(request.body, type=Routed).exchange_index
+        body = msgspec.json.decode(request.body, type=Routed)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+        body = Routed()
+    text = request.query.text("exchange_index")
+    if text is None:
+        return body.exchange_index, len(body.orders)
+    named = text.isascii() and text.isdigit() and len(text) < 9
+    return int(text) if named else None, len(body.orders)

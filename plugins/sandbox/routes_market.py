@@ -69,6 +69,7 @@ def endpoint_costs(_venue: Venue, _request: Request) -> Reply:
     costs = (
         ("DELETE", "/portfolio/events/orders/{order_id}", CANCEL_COST),
         ("DELETE", "/portfolio/events/orders", CANCEL_COST),
+        ("DELETE", "/portfolio/events/orders/batched", CANCEL_COST),
         ("GET", "/portfolio/orders/{order_id}", LOOKUP_COST),
     )
     rows = [{"method": method, "path": path, "cost": cost} for method, path, cost in costs]

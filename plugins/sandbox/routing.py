@@ -25,15 +25,27 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     answer: Callable[..., Reply]
     public: bool = False
     cost: int = DEFAULT_COST
+    batched: bool = False
+    """Whether each order of the body costs."""
 
 
 def route(
-    line: str, answer: Callable[..., Reply], *, public: bool = False, cost: int = DEFAULT_COST
+    line: str,
+    answer: Callable[..., Reply],
+    *,
+    public: bool = False,
+    cost: int = DEFAULT_COST,
+    batched: bool = False,
 ) -> Route:
     """Return the route of a line such as `GET markets/*`."""
     method, path = line.split()
     return Route(
-        method=method, shape=tuple(path.split("/")), answer=answer, public=public, cost=cost
+        method=method,
+        shape=tuple(path.split("/")),
+        answer=answer,
+        public=public,
+        cost=cost,
+        batched=batched,
     )
 
 

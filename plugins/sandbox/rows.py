@@ -95,6 +95,7 @@ class OrderGroup(msgspec.Struct, frozen=True, kw_only=True):
     order_group_id: str
     limit_e2: E2
     shard: int
+    subaccount: int = 0
     triggered: bool = False
     """Its orders are cancelled, and new ones refused until it is reset."""
 
@@ -198,6 +199,17 @@ class LifecycleNotice(msgspec.Struct, frozen=True):
     at_us: Micros
 
 
+GroupKind: TypeAlias = Literal["created", "triggered", "reset", "deleted", "limit_updated"]
+
+
+class GroupNotice(msgspec.Struct, frozen=True):
+    """An order group took a step."""
+
+    kind: GroupKind
+    group: OrderGroup
+    at_us: Micros
+
+
 Notice: TypeAlias = (
     BookReplaced
     | BookChanged
@@ -206,5 +218,6 @@ Notice: TypeAlias = (
     | OrderNotice
     | FillNotice
     | LifecycleNotice
+    | GroupNotice
 )
 """What the exchange's streams have to tell."""

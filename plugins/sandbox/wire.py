@@ -124,7 +124,9 @@ class Problem(Exception):  # noqa: N818 - it is an answer, and the server goes o
         self.body = body
 
 
-class _Fault(msgspec.Struct, omit_defaults=True):
+class Fault(msgspec.Struct, omit_defaults=True):
+    """An error object: a code, its words, and sometimes more."""
+
     code: str
     message: str
     details: str | None = None
@@ -135,12 +137,12 @@ def refused(
 ) -> Problem:
     """Return an error nested under `error`: what the exchange and its gate answer."""
     text = code.replace("_", " ") if message is None else message
-    return Problem(status, encode({"error": _Fault(code, text, details)}))
+    return Problem(status, encode({"error": Fault(code, text, details)}))
 
 
 def undecodable(details: str) -> Problem:
     """Return the flat shape for a body that is not the JSON asked for."""
-    return Problem(400, encode(_Fault("bad_request", "bad request", details)))
+    return Problem(400, encode(Fault("bad_request", "bad request", details)))
 
 
 def bad_parameter(message: str) -> Problem:

@@ -5,7 +5,7 @@ price and tells the direction by `outcome_side` and `book_side`; the core's rows
 the row's own side, so they are turned here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -18,91 +18,16 @@ from plugins.sandbox.wire import (
     cents,
     count_text,
     iso,
-    milliseconds,
     money_text,
-    per_contract_text,
     price_text,
     unix_seconds,
 )
 from plugins.sandbox.wire_market import book_side
 
 
-class CreateOrder(msgspec.Struct, kw_only=True):
-    """The body of a create; prices and counts are strings, never numbers."""
-
-    ticker: str
-    side: str
-    count: str
-    price: str
-    time_in_force: str
-    self_trade_prevention_type: str
-    client_order_id: str | None = None
-    expiration_time: int | None = None
-    """Unix seconds."""
-    post_only: bool = False
-    reduce_only: bool = False
-    cancel_order_on_pause: bool = False
-    order_group_id: str | None = None
-    subaccount: int | None = None
-    exchange_index: int | None = None
-
-
-class Routed(msgspec.Struct):
-    """The one field of a write's body that decides which rate limit pays."""
-
-    exchange_index: int | None = None
-
-
 def yes_price(side: Side, price_e4: E4) -> E4:
     """Return the YES price of a price of `side`; it is its own inverse."""
     return price_e4 if side is Side.YES else complement(price_e4)
-
-
-class CreatedBody(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """The flat reply to a create; it names no status."""
-
-    order_id: str
-    client_order_id: str | None = None
-    fill_count: str
-    remaining_count: str
-    average_fill_price: str | UnsetType = UNSET
-    average_fee_paid: str | UnsetType = UNSET
-    ts_ms: int
-
-
-def created_body(row: OrderRow, fills: Sequence[FillRow], at_us: int) -> CreatedBody:
-    """Return the reply to a create that traded `fills` at once."""
-    filled = sum(fill.quantity_e2 for fill in fills)
-    spent = sum(yes_price(fill.side, fill.price_e4) * fill.quantity_e2 for fill in fills)
-    fees = sum(fill.fee_e6 for fill in fills)
-    return CreatedBody(
-        order_id=row.order_id,
-        client_order_id=row.client_order_id,
-        fill_count=count_text(filled),
-        remaining_count=count_text(remaining_e2(row)),
-        average_fill_price=per_contract_text(spent, filled) if filled else UNSET,
-        average_fee_paid=per_contract_text(fees, filled) if filled else UNSET,
-        ts_ms=milliseconds(at_us),
-    )
-
-
-class CancelledBody(msgspec.Struct, omit_defaults=True, kw_only=True):
-    """The reply to a cancel."""
-
-    order_id: str
-    client_order_id: str | None = None
-    reduced_by: str
-    ts_ms: int
-
-
-def cancelled_body(row: OrderRow, reduced_e2: int, at_us: int) -> CancelledBody:
-    """Return the reply to a cancel that took `reduced_e2` out of the book."""
-    return CancelledBody(
-        order_id=row.order_id,
-        client_order_id=row.client_order_id,
-        reduced_by=count_text(reduced_e2),
-        ts_ms=milliseconds(at_us),
-    )
 
 
 def remaining_e2(row: OrderRow) -> int:
@@ -135,6 +60,10 @@ class OrderBody(msgspec.Struct, kw_only=True):
     created_time: str
     last_update_time: str
     expiration_time: str | None
+    self_trade_prevention_type: str
+    order_group_id: str | None
+    cancel_order_on_pause: bool
+    last_update_reason: str | None
     exchange_index: int
     subaccount_number: int
 
@@ -165,6 +94,10 @@ def order_body(row: OrderRow) -> OrderBody:
         created_time=iso(row.created_us),
         last_update_time=iso(row.updated_us),
         expiration_time=None if row.expires_us is None else iso(row.expires_us),
+        self_trade_prevention_type=row.self_trade_prevention,
+        order_group_id=row.order_group_id,
+        cancel_order_on_pause=row.cancel_on_pause,
+        last_update_reason=row.reason,
         exchange_index=row.shard,
         subaccount_number=0,
     )

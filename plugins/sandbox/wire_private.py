@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from framework.model.units import E2, Side
-from plugins.sandbox.rows import FillRow, OrderRow, PositionRow
+from plugins.sandbox.rows import FillRow, GroupNotice, OrderRow, PositionRow
 from plugins.sandbox.wire import (
     USER_ID,
     count_text,
@@ -87,6 +87,8 @@ class OrderMessage(msgspec.Struct, omit_defaults=True, kw_only=True):
     maker_fill_cost_dollars: str
     taker_fees_dollars: str
     maker_fees_dollars: str
+    order_group_id: str | UnsetType = UNSET
+    self_trade_prevention_type: str
     created_ts_ms: int
     last_updated_ts_ms: int
     expiration_ts_ms: int | UnsetType = UNSET
@@ -114,6 +116,8 @@ def order_of(row: OrderRow) -> OrderMessage:
         maker_fill_cost_dollars=money_text(row.maker_cost_e6),
         taker_fees_dollars=money_text(row.taker_fees_e6),
         maker_fees_dollars=money_text(row.maker_fees_e6),
+        order_group_id=row.order_group_id or UNSET,
+        self_trade_prevention_type=row.self_trade_prevention,
         created_ts_ms=milliseconds(row.created_us),
         last_updated_ts_ms=milliseconds(row.updated_us),
         expiration_ts_ms=UNSET if row.expires_us is None else milliseconds(row.expires_us),
@@ -145,4 +149,24 @@ def position_of(row: PositionRow, traded_e2: E2) -> PositionMessage:
         fees_paid_dollars=money_text(row.fees_e6),
         position_fee_cost_dollars=money_text(row.fees_e6 if row.signed_e2 else 0),
         volume_fp=count_text(traded_e2),
+    )
+
+
+class GroupMessage(msgspec.Struct, omit_defaults=True, kw_only=True):
+    """A step of an order group; its limit is told when it is set."""
+
+    event_type: str
+    order_group_id: str
+    contracts_limit_fp: str | UnsetType = UNSET
+    ts_ms: int
+
+
+def group_of(notice: GroupNotice) -> GroupMessage:
+    """Return a step of an order group."""
+    limited = notice.kind in {"created", "limit_updated"}
+    return GroupMessage(
+        event_type=notice.kind,
+        order_group_id=notice.group.order_group_id,
+        contracts_limit_fp=count_text(notice.group.limit_e2) if limited else UNSET,
+        ts_ms=milliseconds(notice.at_us),
     )

@@ -19,14 +19,27 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import Event, Ping, TextMessage
 from wsproto.events import Request as HandshakeRequest
 
-from framework.model.events import AnyEvent, BookReplaced, MarketListed, TradePrinted
-from framework.model.market import DECI_CENT, EventGroup, Market, MarketStatus, Series
+from framework.model.events import (
+    AnyEvent,
+    BookReplaced,
+    MarketListed,
+    MarketSettled,
+    TradePrinted,
+)
+from framework.model.market import (
+    DECI_CENT,
+    EventGroup,
+    Market,
+    MarketStatus,
+    Series,
+    Settlement,
+)
 from framework.model.units import Side
 from framework.streams import memory_pipe
 from framework.testing.builders import HOUR_US, NOW_US
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
 from plugins.sandbox.dialect import Dialect
-from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.exchange import NewOrder, SandboxExchange
 from plugins.sandbox.request import Request, request_of
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
@@ -118,6 +131,71 @@ def small_world() -> ScriptedWorld:
         series={"KXT": series},
         event_groups={group.ticker: group for group in (first, second, hidden)},
     )
+
+
+class Core:
+    """The exchange without its door: one open market M, with its book in cents and contracts."""
+
+    NOW = 1_000_000_000
+    CLOSE = NOW + 600_000_000
+
+    def record(self, ticker="M", **more) -> Market:
+        terms = {
+            "status": MarketStatus.ACTIVE,
+            "open_us": self.NOW,
+            "close_us": self.CLOSE,
+            **more,
+        }
+        return Market(ticker=ticker, event_ticker="E", **terms)
+
+    def listed(self, **terms) -> MarketListed:
+        return MarketListed(at_us=self.NOW, market=self.record(**terms))
+
+    def opened(self, **cash) -> SandboxExchange:
+        return SandboxExchange(ScriptedWorld(start_us=self.NOW), **cash)
+
+    def venue(self, yes=((80, 50),), no=((15, 50),), cash=1_000, **terms) -> SandboxExchange:
+        exchange = self.opened(cash_e6=cash * 1_000_000)
+        exchange.advance(self.listed(**terms))
+        exchange.advance(self.book(yes, no))
+        return exchange
+
+    def book(self, yes=(), no=(), at_us=NOW, ticker="M") -> BookReplaced:
+        levels = [tuple((price * 100, size * 100) for price, size in side) for side in (yes, no)]
+        return BookReplaced(at_us=at_us, ticker=ticker, yes=levels[0], no=levels[1])
+
+    def buy(self, side=Side.YES, cents=85, contracts=10, ticker="M", **more) -> NewOrder:
+        return NewOrder(
+            ticker=ticker,
+            side=side,
+            limit_e4=round(cents * 100),
+            quantity_e2=contracts * 100,
+            **more,
+        )
+
+    def printed(self, cents, contracts, taker, at_us=NOW, trade_id="t") -> TradePrinted:
+        return TradePrinted(
+            at_us=at_us,
+            ticker="M",
+            trade_id=trade_id,
+            yes_price_e4=cents * 100,
+            quantity_e2=contracts * 100,
+            taker_side=taker,
+            exchange_us=at_us,
+        )
+
+    def settled(self, result="yes", at_us=CLOSE + 10_000_000) -> MarketSettled:
+        pays = 10_000 if result == "yes" else 0
+        paid = Settlement(ticker="M", at_us=at_us, result=result, yes_pays_e4=pays)
+        return MarketSettled(at_us=at_us, settlement=paid)
+
+    def kinds(self, notices) -> list[str]:
+        return [type(notice).__name__ for notice in notices]
+
+
+@pytest.fixture(scope="session")
+def core() -> Core:
+    return Core()
 
 
 class WireClient:
@@ -239,6 +317,31 @@ class Door:
         reply = self.dialect.answer(self.request(line, body, signed=signed))
         return reply.status, msgspec.json.decode(reply.body) if reply.body else None
 
+    def create(self, **changes) -> tuple[int, dict]:
+        """Send a create that would trade at once; a change of None leaves a field out."""
+        terms = {
+            "ticker": "KXT-E-A",
+            "side": "bid",
+            "count": "10.00",
+            "price": "0.9200",
+            "time_in_force": "good_till_canceled",
+            "self_trade_prevention_type": "taker_at_cross",
+            **changes,
+        }
+        body = {name: value for name, value in terms.items() if value is not None}
+        return self.ask("POST /portfolio/events/orders", body)
+
+    def placed(self, **changes) -> dict:
+        """Return the reply to a create that is accepted."""
+        status, body = self.create(**changes)
+
+        assert status == 201, body
+        return body
+
+    def resting(self, **changes) -> dict:
+        """Return the reply to a create that rests."""
+        return self.placed(**{"price": "0.9100", **changes})
+
     @asynccontextmanager
     async def connect(self) -> AsyncIterator[WireClient]:
         """Connect as the adapter does; the server must end once the client is gone."""
@@ -287,10 +390,10 @@ def time() -> FakeTime:
 def open_door(keys, world, time) -> Callable[..., Door]:
     """Return a way to open the small world, with every event already told."""
 
-    def opened(*, rate_limits: bool = False) -> Door:
-        venue = Venue(
-            SandboxExchange(world), Gate({keys.key_id: keys.public}), time, rate_limits=rate_limits
-        )
+    def opened(*, rate_limits: bool = False, **terms) -> Door:
+        exchange = SandboxExchange(world, **terms)
+        gate = Gate({keys.key_id: keys.public})
+        venue = Venue(exchange, gate, time, rate_limits=rate_limits)
         door = Door(venue, keys, time)
         door.happen(*world.script)
         return door

@@ -1,4 +1,4 @@
-"""Amend, decrease, queue positions, expiry and order groups at the order desk."""
+"""Amend, decrease, queue positions, expiry and self-trade prevention at the order desk."""
 
 from dataclasses import dataclass, field
 
@@ -218,64 +218,6 @@ class TestDecrease:
     def test_nobody_queues_who_does_not_rest(self):
         with pytest.raises(Refusal, match="not_found"):
             venue().queue_position_e2("nobody")
-
-
-class TestGroups:
-    def test_a_group_that_trades_too_much_is_cancelled_until_it_is_reset(self):
-        exchange = venue()
-        group = exchange.create_order_group(500).order_group_id
-        rests, _, _ = exchange.place(buy(70, order_group_id=group))
-        free, _, _ = exchange.place(buy(70))
-        took, _, _ = exchange.place(
-            buy(85, 6, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL, order_group_id=group)
-        )
-        with pytest.raises(Refusal, match="order_group_triggered"):
-            exchange.place(buy(70, order_group_id=group))
-
-        assert (took.status, exchange.orders[rests.order_id].status) == ("executed", "canceled")
-        assert exchange.orders[free.order_id].status == "resting"
-        exchange.reset_order_group(group)
-        assert exchange.place(buy(70, order_group_id=group))[0].status == "resting"
-
-    def test_the_rest_of_the_order_that_triggers_goes_too(self):
-        exchange = venue()
-        group = exchange.create_order_group(4_000).order_group_id
-        row, _, _ = exchange.place(buy(85, 60, order_group_id=group))
-
-        assert (row.status, row.filled_e2) == ("canceled", 5_000)
-
-    def test_resting_fills_count_and_fall_out_after_fifteen_seconds(self):
-        exchange = venue()
-        group = exchange.create_order_group(500).order_group_id
-        row, _, _ = exchange.place(buy(81, 12, order_group_id=group))
-        exchange.advance(printed(81, 5))
-        exchange.advance(printed(81, 5, at_us=NOW + 1 + 15 * SECOND))
-        assert exchange.orders[row.order_id].status == "resting"
-        exchange.advance(printed(81, 1, at_us=NOW + 2 + 15 * SECOND))
-
-        assert exchange.orders[row.order_id].status == "canceled"
-        assert exchange.order_groups[group].triggered
-
-    @pytest.mark.parametrize("how", ["trigger_order_group", "delete_order_group"])
-    def test_a_trigger_and_a_delete_cancel_the_members(self, how):
-        exchange = venue()
-        group = exchange.create_order_group(500).order_group_id
-        row, _, _ = exchange.place(buy(70, order_group_id=group))
-        assert exchange.group_members(group) == [row]
-        notices = getattr(exchange, how)(group)
-
-        assert [notice.order.order_id for notice in notices] == [row.order_id]
-        with pytest.raises(Refusal):
-            exchange.place(buy(70, order_group_id=group))
-
-    def test_a_limit_set_below_what_was_traded_cancels(self):
-        exchange = venue()
-        group = exchange.create_order_group(1_000).order_group_id
-        exchange.place(buy(85, 5, order_group_id=group))
-        exchange.place(buy(70, order_group_id=group))
-
-        assert exchange.limit_order_group(group, 500) == []
-        assert len(exchange.limit_order_group(group, 400)) == 1
 
 
 class TestSelfTrade:

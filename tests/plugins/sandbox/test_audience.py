@@ -39,3 +39,11 @@ def test_an_audience_is_deserted_when_the_last_one_left():
     audience.unfollow("trade", "me", ["A"])
 
     assert (before, full, audience.deserted) == (True, False, True)
+
+
+def test_a_channel_without_filters_has_those_who_follow_everything():
+    audience = Audience(["life"])
+    audience.follow("life", "all", None)
+    audience.follow("life", "one", ["M"])
+
+    assert audience.unfiltered("life") == ("all",)

@@ -151,7 +151,7 @@ class TestPause:
             lambda: exchange.cancel(row.order_id),
             lambda: exchange.decrease(row.order_id, reduce_to_e2=100),
             exchange.cancel_all,
-            lambda: exchange.create_order_group(100),
+            lambda: exchange.groups.create(100),
         ):
             with pytest.raises(Refusal, match="exchange_is_paused"):
                 ask()

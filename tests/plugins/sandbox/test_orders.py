@@ -1,19 +1,12 @@
 """The order desk: what it accepts, refuses, fills and cancels, and that the cash adds up."""
 
-from dataclasses import dataclass, field
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.model.events import (
     BookChanged,
-    BookReplaced,
-    MarketListed,
-    MarketSettled,
-    TradePrinted,
 )
-from framework.model.market import Market, MarketStatus, Settlement
 from framework.model.orders import TimeInForce
 from framework.model.units import Side
 from plugins.sandbox.exchange import (
@@ -21,7 +14,6 @@ from plugins.sandbox.exchange import (
     NewOrder,
     OrderNotice,
     Refusal,
-    SandboxExchange,
 )
 
 YES, NO = Side.YES, Side.NO
@@ -30,130 +22,71 @@ NOW = 1_000_000_000
 CLOSE = NOW + 600_000_000
 
 
-@dataclass
-class Scripted:
-    start_us: int = NOW
-    end_us: int | None = None
-    series: dict = field(default_factory=dict)
-    event_groups: dict = field(default_factory=dict)
-
-    def events(self):
-        return iter(())
-
-
-def record(ticker="M", **more):
-    terms = {"status": MarketStatus.ACTIVE, "open_us": NOW, "close_us": CLOSE, **more}
-    return Market(ticker=ticker, event_ticker="E", **terms)
-
-
-def venue(yes=((80, 50),), no=((15, 50),), cash=1_000, **terms):
-    """An exchange with one open market M and its book in cents and contracts."""
-    exchange = SandboxExchange(Scripted(), cash_e6=cash * 1_000_000)
-    exchange.advance(MarketListed(at_us=NOW, market=record(**terms)))
-    exchange.advance(book(yes, no))
-    return exchange
-
-
-def book(yes=(), no=(), at_us=NOW, ticker="M"):
-    levels = [tuple((price * 100, size * 100) for price, size in side) for side in (yes, no)]
-    return BookReplaced(at_us=at_us, ticker=ticker, yes=levels[0], no=levels[1])
-
-
-def buy(side=YES, cents=85, contracts=10, **more):
-    return NewOrder(
-        ticker="M", side=side, limit_e4=cents * 100, quantity_e2=contracts * 100, **more
-    )
-
-
-def printed(cents, contracts, taker, at_us=NOW, trade_id="t"):
-    return TradePrinted(
-        at_us=at_us,
-        ticker="M",
-        trade_id=trade_id,
-        yes_price_e4=cents * 100,
-        quantity_e2=contracts * 100,
-        taker_side=taker,
-        exchange_us=at_us,
-    )
-
-
-def settled(result="yes", at_us=CLOSE + 10_000_000):
-    pays = 10_000 if result == "yes" else 0
-    return MarketSettled(
-        at_us=at_us,
-        settlement=Settlement(ticker="M", at_us=at_us, result=result, yes_pays_e4=pays),
-    )
-
-
-def kinds(notices):
-    return [type(notice).__name__ for notice in notices]
-
-
 class TestOrders:
-    def test_a_marketable_order_is_executed_and_paid_for(self):
-        exchange = venue()
-        row, fills, notices = exchange.place(buy())
+    def test_a_marketable_order_is_executed_and_paid_for(self, core):
+        exchange = core.venue()
+        row, fills, notices = exchange.place(core.buy())
 
         assert (row.status, row.filled_e2, row.taker_cost_e6) == ("executed", 1_000, 8_500_000)
         assert fills[0].fee_e6 == row.taker_fees_e6 == 89_300
         assert exchange.cash_e6 == 1_000_000_000 - 8_500_000 - 89_300
-        assert kinds(notices) == ["TradePrinted", "FillNotice", "OrderNotice", "QuoteTicked"]
+        assert core.kinds(notices) == ["TradePrinted", "FillNotice", "OrderNotice", "QuoteTicked"]
 
-    def test_the_public_trade_shares_its_id_with_the_fill(self):
-        exchange = venue()
-        _, fills, notices = exchange.place(buy())
+    def test_the_public_trade_shares_its_id_with_the_fill(self, core):
+        exchange = core.venue()
+        _, fills, notices = exchange.place(core.buy())
 
         assert notices[0].trade_id == fills[0].trade_id
         assert notices[0].taker_side is YES
         assert exchange.markets["M"].volume_e2 == 1_000
 
-    def test_what_is_not_filled_rests(self):
-        exchange = venue()
-        row, fills, notices = exchange.place(buy(contracts=60))
+    def test_what_is_not_filled_rests(self, core):
+        exchange = core.venue()
+        row, fills, notices = exchange.place(core.buy(contracts=60))
 
         assert (row.status, row.filled_e2, row.remaining_e2) == ("resting", 5_000, 1_000)
         assert len(fills) == 1
         assert notices[-2] == OrderNotice(row)
 
-    def test_an_immediate_order_cancels_what_it_can_not_get(self):
-        row, fills, _ = venue().place(buy(contracts=60, time_in_force=IOC))
+    def test_an_immediate_order_cancels_what_it_can_not_get(self, core):
+        row, fills, _ = core.venue().place(core.buy(contracts=60, time_in_force=IOC))
 
         assert (row.status, row.filled_e2) == ("canceled", 5_000)
         assert len(fills) == 1
 
-    def test_an_unfilled_fill_or_kill_is_accepted_and_canceled(self):
-        row, fills, _ = venue().place(buy(contracts=60, time_in_force=FOK))
+    def test_an_unfilled_fill_or_kill_is_accepted_and_canceled(self, core):
+        row, fills, _ = core.venue().place(core.buy(contracts=60, time_in_force=FOK))
 
         assert (row.status, row.filled_e2, fills) == ("canceled", 0, [])
 
-    def test_buying_the_other_side_closes_the_pair_and_frees_a_dollar(self):
-        exchange = venue()
-        exchange.place(buy())
+    def test_buying_the_other_side_closes_the_pair_and_frees_a_dollar(self, core):
+        exchange = core.venue()
+        exchange.place(core.buy())
         before = exchange.cash_e6
-        _, fills, _ = exchange.place(buy(NO, 20, time_in_force=IOC, reduce_only=True))
+        _, fills, _ = exchange.place(core.buy(NO, 20, time_in_force=IOC, reduce_only=True))
 
         assert exchange.cash_e6 - before == 8_000_000 - fills[0].fee_e6
         assert fills[0].post_position_e2 == 0
         assert exchange.positions()[0].signed_e2 == 0
 
-    def test_a_position_is_signed_and_shows_its_cost(self):
-        exchange = venue()
-        exchange.place(buy(NO, 20))
+    def test_a_position_is_signed_and_shows_its_cost(self, core):
+        exchange = core.venue()
+        exchange.place(core.buy(NO, 20))
         row = exchange.positions()[0]
 
         assert (row.signed_e2, row.exposure_e6, row.traded_e6) == (-1_000, 2_000_000, 2_000_000)
 
-    def test_reduce_only_stops_at_the_position(self):
-        exchange = venue()
-        exchange.place(buy(contracts=4))
-        row, _, _ = exchange.place(buy(NO, 20, 10, time_in_force=IOC, reduce_only=True))
+    def test_reduce_only_stops_at_the_position(self, core):
+        exchange = core.venue()
+        exchange.place(core.buy(contracts=4))
+        row, _, _ = exchange.place(core.buy(NO, 20, 10, time_in_force=IOC, reduce_only=True))
 
         assert (row.status, row.filled_e2, row.reason) == ("canceled", 400, "ReduceOnlyCancel")
 
-    def test_a_resting_order_is_filled_as_maker_at_its_limit(self):
-        exchange = venue()
-        row, _, _ = exchange.place(buy(cents=82))
-        notices = exchange.advance(printed(81, 4, NO, NOW + 1))
+    def test_a_resting_order_is_filled_as_maker_at_its_limit(self, core):
+        exchange = core.venue()
+        row, _, _ = exchange.place(core.buy(cents=82))
+        notices = exchange.advance(core.printed(81, 4, NO, NOW + 1))
         fill = exchange.fills[0]
 
         assert (fill.price_e4, fill.quantity_e2, fill.is_taker, fill.fee_e6) == (
@@ -163,17 +96,17 @@ class TestOrders:
             0,
         )
         assert exchange.orders[row.order_id].maker_cost_e6 == 3_280_000
-        assert kinds(notices) == ["TradePrinted", "FillNotice", "OrderNotice", "QuoteTicked"]
+        assert core.kinds(notices) == ["TradePrinted", "FillNotice", "OrderNotice", "QuoteTicked"]
         assert exchange.markets["M"].volume_e2 == 400
 
-    def test_a_crossing_offer_fills_and_is_told_as_a_public_trade(self):
-        exchange = venue()
-        exchange.place(buy(cents=82))
+    def test_a_crossing_offer_fills_and_is_told_as_a_public_trade(self, core):
+        exchange = core.venue()
+        exchange.place(core.buy(cents=82))
         notices = exchange.advance(
             BookChanged(at_us=NOW + 1, ticker="M", side=NO, price_e4=1_900, change_e2=300)
         )
 
-        assert kinds(notices) == [
+        assert core.kinds(notices) == [
             "BookChanged",
             "TradePrinted",
             "FillNotice",
@@ -182,31 +115,31 @@ class TestOrders:
         ]
         assert notices[1].taker_side is NO
 
-    def test_history_does_not_react(self):
-        exchange = venue()
-        exchange.place(buy(contracts=50))
+    def test_history_does_not_react(self, core):
+        exchange = core.venue()
+        exchange.place(core.buy(contracts=50))
 
         assert exchange.book("M").size(NO, 1_500) == 5_000
 
-    def test_cancel_takes_the_remainder_out(self):
-        exchange = venue()
-        row, _, _ = exchange.place(buy(cents=70))
+    def test_cancel_takes_the_remainder_out(self, core):
+        exchange = core.venue()
+        row, _, _ = exchange.place(core.buy(cents=70))
         cancelled, reduced, notices = exchange.cancel(row.order_id)
 
         assert (cancelled.status, reduced) == ("canceled", 1_000)
         assert notices == [OrderNotice(cancelled)]
 
-    def test_cancel_all_takes_every_order_out(self):
-        exchange = venue()
-        exchange.place(buy(cents=70))
-        exchange.place(buy(NO, 5))
+    def test_cancel_all_takes_every_order_out(self, core):
+        exchange = core.venue()
+        exchange.place(core.buy(cents=70))
+        exchange.place(core.buy(NO, 5))
 
-        assert kinds(exchange.cancel_all()) == ["OrderNotice", "OrderNotice"]
+        assert core.kinds(exchange.cancel_all()) == ["OrderNotice", "OrderNotice"]
         assert {row.status for row in exchange.orders.values()} == {"canceled"}
 
-    def test_an_expiry_is_kept_to_the_moment(self):
-        exchange = venue()
-        row, _, _ = exchange.place(buy(cents=70, expires_us=NOW + 5_000_000))
+    def test_an_expiry_is_kept_to_the_moment(self, core):
+        exchange = core.venue()
+        row, _, _ = exchange.place(core.buy(cents=70, expires_us=NOW + 5_000_000))
 
         assert exchange.next_timer_us() == NOW + 5_000_000
         assert exchange.tick(NOW + 4_999_999) == []
@@ -214,81 +147,79 @@ class TestOrders:
         assert (notice.order.order_id, notice.order.reason) == (row.order_id, "ExpiryCancel")
         assert notice.order.updated_us == NOW + 5_000_000
 
-    def test_equal_sessions_give_equal_ids(self):
-        first, second = venue().place(buy())[0], venue().place(buy())[0]
+    def test_equal_sessions_give_equal_ids(self, core):
+        first, second = core.venue().place(core.buy())[0], core.venue().place(core.buy())[0]
 
         assert first.order_id == second.order_id
 
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("order", "status", "code"),
+        ("terms", "status", "code"),
         [
-            (buy(cents=0), 400, "invalid_price"),
-            (NewOrder(ticker="M", side=YES, limit_e4=8_550, quantity_e2=100), 400, "invalid_price"),
-            (buy(contracts=0), 400, "invalid_order_size"),
-            (buy(contracts=-1), 400, "invalid_order_size"),
-            (buy(contracts=2_000), 400, "insufficient_balance"),
-            (buy(post_only=True), 400, "invalid_order"),
-            (buy(post_only=True, time_in_force=IOC), 400, "invalid_parameters"),
-            (buy(reduce_only=True), 400, "invalid_parameters"),
-            (buy(expires_us=NOW), 400, "invalid_parameters"),
-            (buy(expires_us=NOW + 1, time_in_force=FOK), 400, "invalid_parameters"),
-            (buy(self_trade_prevention="both"), 400, "invalid_parameters"),
-            (buy(shard=2), 404, "not_found"),
-            (NewOrder(ticker="X", side=YES, limit_e4=100, quantity_e2=100), 404, "not_found"),
+            ({"cents": 0}, 400, "invalid_price"),
+            ({"cents": 85.5}, 400, "invalid_price"),
+            ({"contracts": 0}, 400, "invalid_order_size"),
+            ({"contracts": -1}, 400, "invalid_order_size"),
+            ({"contracts": 2_000}, 400, "insufficient_balance"),
+            ({"post_only": True}, 400, "invalid_order"),
+            ({"post_only": True, "time_in_force": IOC}, 400, "invalid_parameters"),
+            ({"reduce_only": True}, 400, "invalid_parameters"),
+            ({"expires_us": NOW}, 400, "invalid_parameters"),
+            ({"expires_us": NOW + 1, "time_in_force": FOK}, 400, "invalid_parameters"),
+            ({"self_trade_prevention": "both"}, 400, "invalid_parameters"),
+            ({"shard": 2}, 404, "not_found"),
+            ({"ticker": "X"}, 404, "not_found"),
         ],
     )
-    def test_refuses_with_the_exchanges_code_and_changes_nothing(self, order, status, code):
-        exchange = venue()
+    def test_refuses_with_the_exchanges_code_and_changes_nothing(self, core, terms, status, code):
+        exchange = core.venue()
         with pytest.raises(Refusal) as caught:
-            exchange.place(order)
+            exchange.place(core.buy(**terms))
 
         assert (caught.value.status, caught.value.code) == (status, code)
         assert not exchange.orders
         assert exchange.cash_e6 == 1_000_000_000
 
-    @pytest.mark.parametrize(
-        "first", [buy(client_order_id="c"), buy(cents=70, client_order_id="c")]
-    )
-    def test_a_client_id_is_used_up_forever(self, first):
-        exchange = venue()
-        row, _, _ = exchange.place(first)
+    @pytest.mark.parametrize("cents", [85, 70])
+    def test_a_client_id_is_used_up_forever(self, core, cents):
+        exchange = core.venue()
+        row, _, _ = exchange.place(core.buy(cents=cents, client_order_id="c"))
         if row.status == "resting":
             exchange.cancel(row.order_id)
         exchange.tick(CLOSE)
         with pytest.raises(Refusal, match="order_already_exists"):
-            exchange.place(buy(client_order_id="c"))
+            exchange.place(core.buy(client_order_id="c"))
 
-    def test_a_refused_order_leaves_its_client_id_free(self):
-        exchange = venue()
+    def test_a_refused_order_leaves_its_client_id_free(self, core):
+        exchange = core.venue()
         with pytest.raises(Refusal):
-            exchange.place(buy(post_only=True, client_order_id="c"))
+            exchange.place(core.buy(post_only=True, client_order_id="c"))
 
-        assert exchange.place(buy(client_order_id="c"))[0].status == "executed"
+        assert exchange.place(core.buy(client_order_id="c"))[0].status == "executed"
 
-    def test_open_orders_hold_cash(self):
-        exchange = venue(cash=20)
-        exchange.place(buy(cents=70, contracts=20))
+    def test_open_orders_hold_cash(self, core):
+        exchange = core.venue(cash=20)
+        exchange.place(core.buy(cents=70, contracts=20))
         with pytest.raises(Refusal, match="insufficient_balance"):
-            exchange.place(buy(cents=70, contracts=10))
+            exchange.place(core.buy(cents=70, contracts=10))
 
-    def test_an_order_that_closes_needs_no_cash(self):
-        exchange = venue(cash=9)
-        exchange.place(buy(contracts=10))
+    def test_an_order_that_closes_needs_no_cash(self, core):
+        exchange = core.venue(cash=9)
+        exchange.place(core.buy(contracts=10))
 
-        assert exchange.place(buy(NO, 30, 10, post_only=False))[0].filled_e2 == 1_000
+        assert exchange.place(core.buy(NO, 30, 10, post_only=False))[0].filled_e2 == 1_000
 
-    def test_cash_of_another_shard_does_not_help(self):
-        exchange = venue(shard=2)
+    def test_cash_of_another_shard_does_not_help(self, core):
+        exchange = core.venue(shard=2)
         with pytest.raises(Refusal, match="insufficient_balance"):
-            exchange.place(buy())
+            exchange.place(core.buy())
 
-    def test_cash_of_the_markets_shard_pays(self):
-        exchange = SandboxExchange(Scripted(), cash_e6=0, other_shards={2: 20_000_000})
-        exchange.advance(MarketListed(at_us=NOW, market=record(shard=2)))
-        exchange.advance(book(no=((15, 50),)))
-        exchange.place(buy())
+    def test_cash_of_the_markets_shard_pays(self, core):
+        exchange = core.opened(cash_e6=0, other_shards={2: 20_000_000})
+        exchange.advance(core.listed(shard=2))
+        exchange.advance(core.book(no=((15, 50),)))
+        exchange.place(core.buy())
 
         assert exchange.cash_by_shard() == {0: 0, 2: 20_000_000 - 8_500_000 - 89_300}
 
@@ -302,25 +233,25 @@ class TestRefusals:
             (None, -1, False),
         ],
     )
-    def test_a_cancel_looks_on_one_shard(self, ticker, shard, found):
-        exchange = SandboxExchange(Scripted(), cash_e6=0, other_shards={2: 20_000_000})
-        exchange.advance(MarketListed(at_us=NOW, market=record(shard=2)))
-        row, _, _ = exchange.place(buy())
+    def test_a_cancel_looks_on_one_shard(self, core, ticker, shard, found):
+        exchange = core.opened(cash_e6=0, other_shards={2: 20_000_000})
+        exchange.advance(core.listed(shard=2))
+        row, _, _ = exchange.place(core.buy())
         if found:
             assert exchange.cancel(row.order_id, ticker, shard)[1] == 1_000
         else:
             with pytest.raises(Refusal, match="not_found"):
                 exchange.cancel(row.order_id, ticker, shard)
 
-    def test_a_closed_order_can_not_be_cancelled(self):
-        exchange = venue()
-        row, _, _ = exchange.place(buy())
+    def test_a_closed_order_can_not_be_cancelled(self, core):
+        exchange = core.venue()
+        row, _, _ = exchange.place(core.buy())
         with pytest.raises(Refusal, match="404 not_found"):
             exchange.cancel(row.order_id)
 
-    def test_a_cancel_must_name_its_own_market(self):
-        exchange = venue()
-        row, _, _ = exchange.place(buy(cents=70))
+    def test_a_cancel_must_name_its_own_market(self, core):
+        exchange = core.venue()
+        row, _, _ = exchange.place(core.buy(cents=70))
         with pytest.raises(Refusal, match="order_ticker_mismatch"):
             exchange.cancel(row.order_id, "X")
 
@@ -354,24 +285,24 @@ STEPS = st.lists(
 class Played:
     """An exchange with a thin account after a list of steps."""
 
-    def __init__(self, steps, result):
-        self.exchange = venue(yes=((40, 30),), no=((45, 30),), cash=30)
+    def __init__(self, core, steps, result):
+        self.exchange = core.venue(yes=((40, 30),), no=((45, 30),), cash=30)
         self.fills = []
         self.refused = set()
         self.at_us = NOW
         for step in steps:
             self.at_us += 1_000
-            self.step(*step)
+            self.step(core, *step)
             assert self.exchange.cash_e6 >= 0
             assert self.exchange.available_e6(0) >= 0
             assert self.exchange.cash_e6 % 100 == 0
         assert self.refused <= {400, 404}
-        self.note(self.exchange.advance(settled(result)))
+        self.note(self.exchange.advance(core.settled(result)))
 
     def note(self, notices):
         self.fills += [notice.fill for notice in notices if isinstance(notice, FillNotice)]
 
-    def step(self, kind, *terms):
+    def step(self, core, kind, *terms):
         exchange = self.exchange
         try:
             if kind == "place":
@@ -386,7 +317,7 @@ class Played:
                     exchange.cancel(ids[terms[0] % len(ids)])
             elif kind == "print":
                 taker, cents, size = terms
-                self.note(exchange.advance(printed(cents, 1, taker, self.at_us)))
+                self.note(exchange.advance(core.printed(cents, 1, taker, self.at_us)))
             else:
                 side, cents, size = terms
                 change = max(size, -exchange.book("M").size(side, cents * 100))
@@ -406,8 +337,8 @@ class Played:
 
 
 @given(STEPS, st.sampled_from(["yes", "no"]))
-def test_cash_is_what_fills_and_settlement_explain(steps, result):
-    played = Played(steps, result)
+def test_cash_is_what_fills_and_settlement_explain(core, steps, result):
+    played = Played(core, steps, result)
     net = sum(f.quantity_e2 if f.side is YES else -f.quantity_e2 for f in played.fills)
     spent = sum(f.price_e4 * f.quantity_e2 + f.fee_e6 for f in played.fills)
     bought = {
@@ -420,8 +351,8 @@ def test_cash_is_what_fills_and_settlement_explain(steps, result):
 
 
 @given(STEPS)
-def test_orders_and_fills_tell_the_same_story(steps):
-    played = Played(steps, "yes")
+def test_orders_and_fills_tell_the_same_story(core, steps):
+    played = Played(core, steps, "yes")
     for order_id, row in played.exchange.orders.items():
         fills = [fill for fill in played.exchange.fills if fill.order_id == order_id]
 

@@ -82,7 +82,7 @@ def venue():
         exchange.advance(
             BookReplaced(at_us=NOW, ticker=listed.ticker, yes=((8_000, 900),), no=((1_500, 900),))
         )
-    exchange.create_order_group(500)
+    exchange.groups.create(500)
     exchange.tick(NOW + 2)
     return exchange
 
@@ -94,7 +94,7 @@ def test_the_comparison_sees_every_kind_of_change():
         NewOrder(ticker="OPEN", side=Side.YES, limit_e4=7_000, quantity_e2=1)
     )
     told.append(frozen(exchange))
-    exchange.trigger_order_group(next(iter(exchange.order_groups)))
+    exchange.groups.trigger(next(iter(exchange.groups.all)))
     told.append(frozen(exchange))
     exchange.advance(
         BookChanged(at_us=NOW + 3, ticker="OPEN", side=Side.YES, price_e4=7_000, change_e2=5)
@@ -222,7 +222,7 @@ class Caller:
         return ids[place % len(ids)] if ids else "nobody"
 
     def group_id(self, place):
-        ids = list(self.exchange.order_groups)
+        ids = list(self.exchange.groups.all)
         return None if place is None else (ids[0] if ids and not place else "nobody")
 
     def place(self, terms, group):
@@ -245,10 +245,10 @@ class Caller:
         self.exchange.cancel_all()
 
     def limit(self, group, limit):
-        self.exchange.limit_order_group(self.group_id(group) or "nobody", limit)
+        self.exchange.groups.limit(self.group_id(group) or "nobody", limit)
 
     def group(self, how, group):
-        getattr(self.exchange, f"{how}_order_group")(self.group_id(group) or "nobody")
+        getattr(self.exchange.groups, how)(self.group_id(group) or "nobody")
 
     def halt(self, pause):
         self.exchange.halt(pause)

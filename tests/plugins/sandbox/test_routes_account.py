@@ -1,4 +1,4 @@
-"""Orders in and out through the exchange's own bodies, and the reads of the portfolio."""
+"""The reads of the portfolio."""
 
 import msgspec
 import pytest
@@ -6,171 +6,15 @@ import pytest
 from framework.model.events import BookChanged, MarketChanged, MarketSettled
 from framework.model.market import MarketStatus, Settlement
 from framework.model.units import Side
-from framework.testing.builders import HOUR_US, NOW_US
-
-ORDERS = "/portfolio/events/orders"
-
-
-def order(**changes):
-    terms = {
-        "ticker": "KXT-E-A",
-        "side": "bid",
-        "count": "10.00",
-        "price": "0.9200",
-        "time_in_force": "good_till_canceled",
-        "self_trade_prevention_type": "taker_at_cross",
-        "client_order_id": "run-1",
-    }
-    return {name: value for name, value in (terms | changes).items() if value is not None}
-
-
-def place(door, **changes):
-    return door.ask(f"POST {ORDERS}", order(**changes))
+from framework.testing.builders import NOW_US
 
 
 def placed(door, **changes):
-    status, body = place(door, **changes)
-
-    assert status == 201, body
-    return body
+    return door.placed(**{"client_order_id": "run-1", **changes})
 
 
 def resting(door, **changes):
     return placed(door, **{"price": "0.9100", **changes})
-
-
-# ---------------------------------------------------------------------------------- creating
-
-
-def test_a_create_that_trades_tells_what_it_paid(door):
-    body = placed(door)
-
-    assert (body["fill_count"], body["remaining_count"]) == ("10.00", "0.00")
-    assert body["average_fill_price"] == "0.9200"
-    assert body["client_order_id"] == "run-1"
-    assert body["ts_ms"] == NOW_US // 1_000
-    assert "status" not in body
-
-
-def test_a_create_that_rests_has_no_averages(door):
-    body = resting(door)
-
-    assert (body["fill_count"], body["remaining_count"]) == ("0.00", "10.00")
-    assert not {"average_fill_price", "average_fee_paid"} & set(body)
-
-
-def test_an_immediate_order_leaves_nothing_resting(door):
-    body = placed(door, price="0.9100", time_in_force="immediate_or_cancel")
-
-    assert (body["fill_count"], body["remaining_count"]) == ("0.00", "0.00")
-    assert door.ask(f"GET /portfolio/orders/{body['order_id']}")[1]["order"]["status"] == "canceled"
-
-
-def test_an_ask_buys_the_no_side_at_the_complement(door):
-    body = placed(door, side="ask", price="0.9000")
-    shown = door.ask(f"GET /portfolio/orders/{body['order_id']}")[1]["order"]
-
-    assert body["average_fill_price"] == "0.9000"
-    assert (shown["outcome_side"], shown["book_side"]) == ("no", "ask")
-    assert (shown["yes_price_dollars"], shown["no_price_dollars"]) == ("0.9000", "0.1000")
-
-
-@pytest.mark.parametrize(
-    ("changes", "status", "code"),
-    [
-        ({"side": "yes"}, 400, "invalid_parameters"),
-        ({"time_in_force": "day"}, 400, "invalid_parameters"),
-        ({"self_trade_prevention_type": "none"}, 400, "invalid_parameters"),
-        ({"price": "0.925"}, 400, "invalid_price"),
-        ({"price": "92"}, 400, "invalid_price"),
-        ({"price": "1.0100"}, 400, "invalid_price"),
-        ({"price": "0.00"}, 400, "invalid_price"),
-        ({"price": "1e-1"}, 400, "invalid_price"),
-        ({"count": "0.00"}, 400, "invalid_order_size"),
-        ({"count": "1.005"}, 400, "invalid_order_size"),
-        ({"count": "-1"}, 400, "invalid_order_size"),
-        ({"count": "NaN"}, 400, "invalid_order_size"),
-        ({"client_order_id": "run.1"}, 400, "invalid_parameters"),
-        ({"reduce_only": True}, 400, "invalid_parameters"),
-        ({"expiration_time": 1}, 400, "invalid_parameters"),
-        ({"expiration_time": 10**18}, 400, "invalid_parameters"),
-        ({"ticker": "NONE"}, 404, "not_found"),
-        ({"ticker": "KXT-F-C"}, 409, "MARKET_INACTIVE"),
-        ({"exchange_index": 1}, 404, "not_found"),
-        ({"count": "100000"}, 400, "insufficient_balance"),
-        ({"ticker": "KXT-F-D", "price": "0.5"}, 400, "invalid_price"),
-        ({"ticker": "KXT-F-D", "price": "0.505"}, 400, "insufficient_balance"),
-        ({"post_only": True}, 400, "invalid_order"),
-    ],
-)
-def test_a_wrong_create_is_refused_by_its_code(door, changes, status, code):
-    found, body = place(door, **changes)
-
-    assert (found, body["error"]["code"]) == (status, code)
-
-
-@pytest.mark.parametrize("field", ["price", "count"])
-def test_a_number_where_a_string_belongs_is_a_bad_request(door, field):
-    status, body = place(door, **{field: 1})
-
-    assert (status, body["code"]) == (400, "bad_request")
-
-
-@pytest.mark.parametrize("field", ["time_in_force", "self_trade_prevention_type", "price"])
-def test_what_is_mandatory_must_be_there(door, field):
-    status, body = place(door, **{field: None})
-
-    assert (status, body["code"]) == (400, "bad_request")
-
-
-def test_a_client_order_id_is_used_once_and_for_all(door):
-    first = resting(door)
-    door.ask(f"DELETE {ORDERS}/{first['order_id']}")
-    status, body = place(door)
-
-    assert (status, body["error"]["code"]) == (409, "order_already_exists")
-
-
-# -------------------------------------------------------------------------------- cancelling
-
-
-def test_a_cancel_tells_what_it_took_out(door):
-    body = resting(door)
-    status, reply = door.ask(f"DELETE {ORDERS}/{body['order_id']}?market_ticker=KXT-E-A")
-
-    assert status == 200
-    assert (reply["order_id"], reply["reduced_by"]) == (body["order_id"], "10.00")
-
-
-@pytest.mark.parametrize("again", ["canceled", "executed", "unknown"])
-def test_what_does_not_rest_cannot_be_cancelled(door, again):
-    order_id = "nobody"
-    if again == "executed":
-        order_id = placed(door)["order_id"]
-    elif again == "canceled":
-        order_id = resting(door)["order_id"]
-        door.ask(f"DELETE {ORDERS}/{order_id}")
-    status, body = door.ask(f"DELETE {ORDERS}/{order_id}")
-
-    assert (status, body["error"]["code"]) == (404, "not_found")
-
-
-def test_after_the_close_even_a_cancel_fails(door):
-    order_id = resting(door)["order_id"]
-    door.time.at_us = NOW_US + HOUR_US
-    status, body = door.ask(f"DELETE {ORDERS}/{order_id}")
-
-    assert (status, body["error"]["code"]) == (409, "MARKET_INACTIVE")
-
-
-def test_cancel_all_empties_the_book(door):
-    resting(door)
-    resting(door, client_order_id="run-2", price="0.8000")
-    status, _ = door.ask(f"DELETE {ORDERS}")
-
-    assert status == 200
-    assert door.ask("GET /portfolio/orders?status=resting")[1]["orders"] == []
-    assert len(door.ask("GET /portfolio/orders?status=canceled")[1]["orders"]) == 2
 
 
 # --------------------------------------------------------------------------------- reads
