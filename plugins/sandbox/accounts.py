@@ -30,46 +30,57 @@ class _Tally:
 
 
 class Accounts:
-    """Cash and positions by shard, booked from fills and settlements only."""
+    """Cash and positions by subaccount and shard, booked from fills and settlements only."""
 
     def __init__(self, cash: Mapping[int, E6]) -> None:
-        self._shards = {shard: Portfolio(cash_e6) for shard, cash_e6 in cash.items()}
-        self._tallies: dict[Ticker, _Tally] = {}
+        self._portfolios = {(0, shard): Portfolio(cash_e6) for shard, cash_e6 in cash.items()}
+        self._tallies: dict[Ticker, dict[int, _Tally]] = {}
+        self.settled: list[PositionRow] = []
+        """What became of positions in markets that were paid, the oldest first."""
 
     @property
     def cash_e6(self) -> E6:
-        """Cash over all shards."""
-        return sum(portfolio.cash_e6 for portfolio in self._shards.values())
+        """Cash over all subaccounts and shards."""
+        return sum(portfolio.cash_e6 for portfolio in self._portfolios.values())
 
-    def cash_by_shard(self) -> dict[int, E6]:
-        """Return the cash of every shard."""
-        return {shard: portfolio.cash_e6 for shard, portfolio in self._shards.items()}
+    def cash_by_shard(self, subaccount: int = 0) -> dict[int, E6]:
+        """Return a subaccount's cash on every shard."""
+        return {
+            shard: portfolio.cash_e6
+            for (owner, shard), portfolio in self._portfolios.items()
+            if owner == subaccount
+        }
 
-    def shard(self, shard: int) -> Portfolio:
+    def shard(self, shard: int, subaccount: int = 0) -> Portfolio:
         """Return the portfolio of a shard; one without cash is opened at need."""
-        return self._shards.setdefault(shard, Portfolio())
+        return self._portfolios.setdefault((subaccount, shard), Portfolio())
 
-    def cash_of(self, shard: int) -> E6:
+    def cash_of(self, shard: int, subaccount: int = 0) -> E6:
         """Return the cash of a shard; looking opens none."""
-        portfolio = self._shards.get(shard)
+        portfolio = self._portfolios.get((subaccount, shard))
         return 0 if portfolio is None else portfolio.cash_e6
 
-    def position(self, market: Market) -> Position | None:
+    def position(self, market: Market, subaccount: int = 0) -> Position | None:
         """Return the open position in a market, or None when flat."""
-        portfolio = self._shards.get(market.shard)
+        portfolio = self._portfolios.get((subaccount, market.shard))
         return None if portfolio is None else portfolio.position(market.ticker)
 
-    def signed_e2(self, market: Market) -> E2:
+    def signed_e2(self, market: Market, subaccount: int = 0) -> E2:
         """Return the net position of a market: positive is YES."""
-        return _signed_e2(self.position(market))
+        return _signed_e2(self.position(market, subaccount))
 
-    def open_positions(self) -> Iterable[Position]:
-        """Return every position that is not flat."""
-        return (position for portfolio in self._shards.values() for position in portfolio)
+    def open_positions(self, subaccount: int = 0) -> Iterable[tuple[int, Position]]:
+        """Return every position of a subaccount that is not flat, each with its shard."""
+        return (
+            (shard, position)
+            for (owner, shard), portfolio in self._portfolios.items()
+            if owner == subaccount
+            for position in portfolio
+        )
 
     def book(self, fill: FillRow, market: Market) -> FillRow:
         """Book an execution and return it with the position it leaves."""
-        portfolio = self.shard(fill.shard)
+        portfolio = self.shard(fill.shard, fill.subaccount)
         realized = portfolio.apply(
             Fill(
                 trade_id=fill.trade_id,
@@ -85,42 +96,57 @@ class Accounts:
                 shard=fill.shard,
             )
         )
-        tally = self._tallies.setdefault(fill.ticker, _Tally(fill.shard))
+        tallies = self._tallies.setdefault(fill.ticker, {})
+        tally = tallies.setdefault(fill.subaccount, _Tally(fill.shard))
         tally.traded_e6 += fill.price_e4 * fill.quantity_e2
         tally.realized_e6 += (realized or 0) + fill.fee_e6
         tally.fees_e6 += fill.fee_e6
         tally.at_us = fill.at_us
-        return msgspec.structs.replace(fill, post_position_e2=self.signed_e2(market))
+        signed_e2 = self.signed_e2(market, fill.subaccount)
+        return msgspec.structs.replace(fill, post_position_e2=signed_e2)
 
-    def settle(self, market: Market, settlement: Settlement) -> SettlementRow | None:
-        """Pay a finalized market and return the row, or None when nothing was held."""
-        held = self.position(market)
-        self._tallies.pop(market.ticker, None)
-        if held is None:
-            return None
-        self.shard(market.shard).settle(settlement)
-        yes = held.side is Side.YES
-        pays = settlement.yes_pays_e4 if yes else 10_000 - settlement.yes_pays_e4
-        return SettlementRow(
-            ticker=market.ticker,
-            event_ticker=market.event_ticker,
-            result=settlement.result,
-            yes_e2=held.quantity_e2 if yes else 0,
-            no_e2=0 if yes else held.quantity_e2,
-            yes_cost_e6=held.cost_e6 if yes else 0,
-            no_cost_e6=0 if yes else held.cost_e6,
-            revenue_e6=pays * held.quantity_e2,
-            fee_e6=settlement.fee_e6,
-            at_us=settlement.at_us,
-            shard=market.shard,
-        )
+    def settle(self, market: Market, settlement: Settlement) -> list[SettlementRow]:
+        """Pay a finalized market and return a row for each subaccount that held something."""
+        rows: list[SettlementRow] = []
+        for subaccount, tally in self._tallies.pop(market.ticker, {}).items():
+            held = self.position(market, subaccount)
+            won_e6 = 0
+            if held is not None:
+                self.shard(market.shard, subaccount).settle(settlement)
+                row = _paid(market, settlement, held, subaccount)
+                rows.append(row)
+                won_e6 = row.revenue_e6 - held.cost_e6
+            self.settled.append(
+                PositionRow(
+                    ticker=market.ticker,
+                    signed_e2=0,
+                    exposure_e6=0,
+                    traded_e6=tally.traded_e6,
+                    realized_e6=tally.realized_e6 + won_e6,
+                    fees_e6=tally.fees_e6,
+                    at_us=settlement.at_us,
+                    shard=tally.shard,
+                    subaccount=subaccount,
+                    settled=True,
+                )
+            )
+        return rows
 
     def positions(self) -> list[PositionRow]:
         """Return every market traded and not settled yet, in the order of first trades."""
-        return [self._row(ticker, tally) for ticker, tally in self._tallies.items()]
+        return [
+            self._row(ticker, subaccount, tally)
+            for ticker, tallies in self._tallies.items()
+            for subaccount, tally in tallies.items()
+        ]
 
-    def _row(self, ticker: Ticker, tally: _Tally) -> PositionRow:
-        held = self.shard(tally.shard).position(ticker)
+    def positions_in(self, ticker: Ticker) -> list[PositionRow]:
+        """Return one market's positions, one for each subaccount that traded there."""
+        tallies = self._tallies.get(ticker, {})
+        return [self._row(ticker, subaccount, tally) for subaccount, tally in tallies.items()]
+
+    def _row(self, ticker: Ticker, subaccount: int, tally: _Tally) -> PositionRow:
+        held = self.shard(tally.shard, subaccount).position(ticker)
         return PositionRow(
             ticker=ticker,
             signed_e2=_signed_e2(held),
@@ -130,7 +156,27 @@ class Accounts:
             fees_e6=tally.fees_e6,
             at_us=tally.at_us,
             shard=tally.shard,
+            subaccount=subaccount,
         )
+
+
+def _paid(market: Market, settlement: Settlement, held: Position, subaccount: int) -> SettlementRow:
+    yes = held.side is Side.YES
+    pays = settlement.yes_pays_e4 if yes else 10_000 - settlement.yes_pays_e4
+    return SettlementRow(
+        ticker=market.ticker,
+        event_ticker=market.event_ticker,
+        result=settlement.result,
+        yes_e2=held.quantity_e2 if yes else 0,
+        no_e2=0 if yes else held.quantity_e2,
+        yes_cost_e6=held.cost_e6 if yes else 0,
+        no_cost_e6=0 if yes else held.cost_e6,
+        revenue_e6=pays * held.quantity_e2,
+        fee_e6=settlement.fee_e6,
+        at_us=settlement.at_us,
+        shard=market.shard,
+        subaccount=subaccount,
+    )
 
 
 def reserved_e6(market: Market, position_e2: E2, orders: Iterable[OrderRow]) -> E6:

@@ -4,7 +4,7 @@ Every row, its fee accumulator and its place in the books are kept together here
 accepted, amended or refused is the order desk's business.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from uuid import NAMESPACE_OID, uuid5
 
 from msgspec.structs import replace
@@ -59,37 +59,39 @@ class Blotter:
         """Return where a resting order rests."""
         return self._resting[row.ticker][row.order_id]
 
-    def signed_e2(self, listing: Listing) -> E2:
+    def signed_e2(self, listing: Listing, subaccount: int = 0) -> E2:
         """Return the net position of a market: positive is YES."""
-        return self._accounts.signed_e2(listing.record)
+        return self._accounts.signed_e2(listing.record, subaccount)
 
-    def available_e6(self, shard: int) -> E6:
+    def available_e6(self, shard: int, subaccount: int = 0) -> E6:
         """Return a shard's cash that no resting order holds."""
         held = 0
         for ids in self._resting.values():
             listing = next(iter(ids.values()))
             if listing.record.shard == shard:
-                held += self.reserved_e6(listing, self._rows(ids))
-        return self._accounts.cash_of(shard) - held
+                held += self.reserved_e6(listing, self._rows(ids, subaccount), subaccount)
+        return self._accounts.cash_of(shard, subaccount) - held
 
-    def held_e6(self, listing: Listing) -> E6:
+    def held_e6(self, listing: Listing, subaccount: int = 0) -> E6:
         """Return what a market's resting orders hold."""
-        return self.reserved_e6(listing, self._rows(self._resting.get(listing.record.ticker, {})))
+        ids = self._resting.get(listing.record.ticker, {})
+        return self.reserved_e6(listing, self._rows(ids, subaccount), subaccount)
 
     def held_with_e6(self, listing: Listing, candidate: OrderRow) -> E6:
         """Return what a market's orders would hold with a new or changed one."""
-        rows = self._rows(self._resting.get(listing.record.ticker, {}))
+        rows = self._rows(self._resting.get(listing.record.ticker, {}), candidate.subaccount)
         kept = [candidate if row.order_id == candidate.order_id else row for row in rows]
         if candidate not in kept:
             kept.append(candidate)
-        return self.reserved_e6(listing, kept)
+        return self.reserved_e6(listing, kept, candidate.subaccount)
 
-    def reserved_e6(self, listing: Listing, rows: Iterable[OrderRow]) -> E6:
-        """Return what orders of a market hold beside its position."""
-        return reserved_e6(listing.record, self.signed_e2(listing), rows)
+    def reserved_e6(self, listing: Listing, rows: Iterable[OrderRow], subaccount: int = 0) -> E6:
+        """Return what a subaccount's orders of a market hold beside its position."""
+        return reserved_e6(listing.record, self.signed_e2(listing, subaccount), rows)
 
-    def _rows(self, ids: Mapping[str, Listing]) -> list[OrderRow]:
-        return [self.orders[order_id] for order_id in ids]
+    def _rows(self, ids: Iterable[str], subaccount: int) -> list[OrderRow]:
+        rows = (self.orders[order_id] for order_id in ids)
+        return [row for row in rows if row.subaccount == subaccount]
 
     # ------------------------------------------------------------------------------ writes
 
@@ -137,6 +139,7 @@ class Blotter:
                 at_us=now_us,
                 post_position_e2=0,
                 shard=row.shard,
+                subaccount=row.subaccount,
             ),
             market,
         )
@@ -168,10 +171,14 @@ class Blotter:
     def keep_margin(self, listing: Listing, now_us: Micros) -> list[Notice]:
         """Cancel the newest orders of a market whose position no longer covers them."""
         notices: list[Notice] = []
-        ticker = listing.record.ticker
-        while ticker in self._resting and self.available_e6(listing.record.shard) < 0:
-            newest = next(reversed(self._resting[ticker]))
-            notices.append(self.end(newest, "MarginCancel", now_us))
+        market = listing.record
+        owners = {self.orders[one].subaccount for one in self._resting.get(market.ticker, ())}
+        for owner in sorted(owners):
+            while self.available_e6(market.shard, owner) < 0:
+                rows = self._rows(self._resting.get(market.ticker, ()), owner)
+                if not rows:
+                    break
+                notices.append(self.end(rows[-1].order_id, "MarginCancel", now_us))
         return notices
 
     def _forget(self, row: OrderRow) -> None:

@@ -15,11 +15,14 @@ from framework.model.units import E2, Side, Ticker
 from plugins.sandbox.audience import Audience
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.rows import (
+    EventFeeNotice,
+    EventNotice,
     FillNotice,
     GroupNotice,
     LifecycleNotice,
     Notice,
     OrderNotice,
+    PositionRow,
 )
 from plugins.sandbox.wire import encode
 from plugins.sandbox.wire_private import fill_of, group_of, order_of, position_of
@@ -27,6 +30,8 @@ from plugins.sandbox.wire_stream import (
     Frame,
     Trouble,
     delta_of,
+    event_fees_of,
+    event_of,
     lifecycle_of,
     raw,
     replacement_of,
@@ -117,7 +122,7 @@ class Feed:
         self.exchange = exchange
         self.audience: Audience[Subscription] = Audience(CHANNELS)
         self._last_size: dict[Ticker, E2] = {}
-        self._traded: dict[Ticker, E2] = {}
+        self._traded: dict[tuple[Ticker, int], E2] = {}
         self._tell: Mapping[type, Callable[[Any], None]] = {
             BookReplaced: self._book_replaced,
             BookChanged: self._book_changed,
@@ -127,6 +132,8 @@ class Feed:
             FillNotice: self._filled,
             LifecycleNotice: self._life_went_on,
             GroupNotice: self._group_changed,
+            EventNotice: self._event_began,
+            EventFeeNotice: self._event_charges,
         }
 
     def publish(self, notices: Iterable[Notice]) -> None:
@@ -216,19 +223,31 @@ class Feed:
 
     def _filled(self, notice: FillNotice) -> None:
         fill = notice.fill
-        self._traded[fill.ticker] = self._traded.get(fill.ticker, 0) + fill.quantity_e2
+        place = (fill.ticker, fill.subaccount)
+        self._traded[place] = self._traded.get(place, 0) + fill.quantity_e2
         self._send_all(FILLS, fill.ticker, "fill", fill_of(fill))
-        self._position_changed(fill.ticker)
+        for row in self.exchange.positions_in(fill.ticker):
+            if row.subaccount == fill.subaccount:
+                self._position_changed(row)
 
-    def _position_changed(self, ticker: Ticker) -> None:
-        for row in self.exchange.positions():
-            if row.ticker == ticker:
-                body = position_of(row, self._traded[ticker])
-                self._send_all(POSITIONS, ticker, "market_position", body)
+    def _position_changed(self, row: PositionRow) -> None:
+        body = position_of(row, self._traded[row.ticker, row.subaccount])
+        self._send_all(POSITIONS, row.ticker, "market_position", body)
 
     def _life_went_on(self, notice: LifecycleNotice) -> None:
         body = lifecycle_of(notice.kind, notice.market, notice.at_us)
         self._send_everywhere(LIFECYCLE, "market_lifecycle_v2", body)
+        if notice.kind == "settled":
+            for row in reversed(self.exchange.settled_positions):
+                if row.ticker != notice.ticker:
+                    break
+                self._position_changed(row)
+
+    def _event_began(self, notice: EventNotice) -> None:
+        self._send_everywhere(LIFECYCLE, "event_lifecycle", event_of(notice))
+
+    def _event_charges(self, notice: EventFeeNotice) -> None:
+        self._send_everywhere(LIFECYCLE, "event_fee_update", event_fees_of(notice))
 
     def _group_changed(self, notice: GroupNotice) -> None:
         self._send_everywhere(GROUPS, "order_group_updates", group_of(notice))

@@ -29,6 +29,7 @@ from plugins.sandbox.listings import Listing, MarketsView
 from plugins.sandbox.orders import OrderDesk
 from plugins.sandbox.rows import (
     Amendment,
+    EventNotice,
     FillNotice,
     FillRow,
     LifecycleKind,
@@ -44,6 +45,7 @@ from plugins.sandbox.rows import (
     RowStatus,
     SettlementRow,
 )
+from plugins.sandbox.treasury import Treasury
 from plugins.sandbox.world import World
 
 __all__ = [
@@ -92,10 +94,12 @@ class SandboxExchange:
         """Every market listed so far, as it is known now."""
         self._accounts = Accounts({0: cash_e6, **(other_shards or {})})
         self._desk = OrderDesk(self._accounts, str(world.start_us))
+        self.treasury = Treasury(self._accounts, self._desk, lambda: self.now_us)
         self.groups = GroupDesk(self._desk, lambda: self.now_us)
         self._life = MarketLife(self._desk, self._accounts, self._set_timer)
         self._timers: list[tuple[Micros, int, Timer, str]] = []
         self._timers_set = 0
+        self._announced: set[Ticker] = set()
 
     # ---------------------------------------------------------------------------------- reads
 
@@ -124,23 +128,33 @@ class SandboxExchange:
         """Cash over all shards."""
         return self._accounts.cash_e6
 
-    def cash_by_shard(self) -> Mapping[int, E6]:
-        """Return the cash of every shard."""
-        return self._accounts.cash_by_shard()
+    def cash_by_shard(self, subaccount: int = 0) -> Mapping[int, E6]:
+        """Return a subaccount's cash on every shard."""
+        return self._accounts.cash_by_shard(subaccount)
 
-    def available_e6(self, shard: int) -> E6:
+    def available_e6(self, shard: int, subaccount: int = 0) -> E6:
         """Return a shard's cash that no resting order holds."""
-        return self._desk.blotter.available_e6(shard)
+        return self._desk.blotter.available_e6(shard, subaccount)
 
     def positions(self) -> Sequence[PositionRow]:
         """Return every market traded and not settled, flat ones too."""
         return self._accounts.positions()
 
-    def portfolio_value_e6(self) -> E6:
+    def positions_in(self, ticker: Ticker) -> Sequence[PositionRow]:
+        """Return one market's positions, one for each subaccount that traded there."""
+        return self._accounts.positions_in(ticker)
+
+    @property
+    def settled_positions(self) -> Sequence[PositionRow]:
+        """Return what became of positions in markets that were paid, the oldest first."""
+        return self._accounts.settled
+
+    def portfolio_value_e6(self, subaccount: int = 0, shard: int | None = None) -> E6:
         """Return what every position would bring at the best bids; without a bid nothing."""
         return sum(
             position.quantity_e2 * (self.book(position.ticker).bid(position.side) or 0)
-            for position in self._accounts.open_positions()
+            for place, position in self._accounts.open_positions(subaccount)
+            if shard in (None, place)
         )
 
     def book(self, ticker: Ticker) -> OrderBook:
@@ -162,6 +176,7 @@ class SandboxExchange:
         listing = self._listings.get(order.ticker)
         if listing is None:
             raise Refusal(404, "not_found", f"market {order.ticker} not found")
+        self.treasury.check(order.subaccount)
         before = listing.volume_e2
         row, fills, notices = self._desk.place(listing, order, self.now_us)
         if order.expires_us is not None and row.status == "resting":
@@ -171,7 +186,11 @@ class SandboxExchange:
         return row, fills, notices
 
     def cancel(
-        self, order_id: str, market_ticker: Ticker | None = None, shard: int | None = None
+        self,
+        order_id: str,
+        market_ticker: Ticker | None = None,
+        shard: int | None = None,
+        subaccount: int = 0,
     ) -> tuple[OrderRow, E2, list[Notice]]:
         """Cancel an order and return its row and how much was taken out.
 
@@ -180,7 +199,7 @@ class SandboxExchange:
         Raises:
             Refusal: unknown, not resting any more, on another shard, or its market is closed.
         """
-        row = self._find(order_id, market_ticker, shard)
+        row = self._find(order_id, market_ticker, shard, subaccount)
         return self._desk.cancel(row, self._listings[row.ticker], self.now_us)
 
     def amend(
@@ -194,7 +213,7 @@ class SandboxExchange:
             Refusal: it does not rest any more, or the change is not accepted; nothing changed.
         """
         row = self.orders.get(order_id)
-        if row is None:
+        if row is None or row.subaccount != change.subaccount:
             raise Refusal(404, "not_found", "order not found")
         listing = self._listings[row.ticker]
         before = listing.volume_e2
@@ -213,13 +232,14 @@ class SandboxExchange:
         reduce_to_e2: E2 | None = None,
         market_ticker: Ticker | None = None,
         shard: int | None = None,
+        subaccount: int = 0,
     ) -> tuple[OrderRow, list[Notice]]:
         """Take a part out of a resting order, or all of it; the rest keeps its place.
 
         Raises:
             Refusal: it does not rest any more, or the size makes no sense; nothing changed.
         """
-        row = self._find(order_id, market_ticker, shard)
+        row = self._find(order_id, market_ticker, shard, subaccount)
         listing = self._listings[row.ticker]
         return self._desk.decrease(row, listing, reduce_by_e2, reduce_to_e2, self.now_us)
 
@@ -242,11 +262,15 @@ class SandboxExchange:
             if row.order_id in matching.resting:
                 yield row, matching.queue_ahead_e2(row.order_id) or 0
 
-    def _find(self, order_id: str, market_ticker: Ticker | None, shard: int | None) -> OrderRow:
+    def _find(
+        self, order_id: str, market_ticker: Ticker | None, shard: int | None, subaccount: int
+    ) -> OrderRow:
         """Find an order as a cancel or a decrease is routed."""
         row = self.orders.get(order_id)
         looked_on = 0 if shard in (None, -1) else shard
-        if row is None or (market_ticker is None and row.shard != looked_on):
+        if row is None or row.subaccount != subaccount:
+            raise Refusal(404, "not_found", "order not found")
+        if market_ticker is None and row.shard != looked_on:
             raise Refusal(404, "not_found", "order not found")
         if market_ticker not in (None, row.ticker):
             raise Refusal(400, "order_ticker_mismatch", f"the order is not in {market_ticker}")
@@ -254,9 +278,9 @@ class SandboxExchange:
             raise Refusal(404, "not_found", "order not found")
         return row
 
-    def cancel_all(self) -> list[Notice]:
-        """Cancel every resting order of a market that is not closed."""
-        return self._desk.cancel_all(self.now_us)
+    def cancel_all(self, subaccount: int | None = None) -> list[Notice]:
+        """Cancel every resting order of a market that is not closed, of one subaccount or all."""
+        return self._desk.cancel_all(self.now_us, subaccount)
 
     # ----------------------------------------------------------------------------------- time
 
@@ -292,6 +316,8 @@ class SandboxExchange:
                 notices += self._desk.expire(name, due_us, self.now_us)
             elif kind == "close":
                 self._life.close(self._listings[name], self.now_us)
+            elif kind == "fees":
+                notices += self._life.charge(self._listings[name], self.now_us)
             else:
                 notices += self._life.sweep(self._listings[name], self.now_us)
         self.now_us = max(self.now_us, now_us)
@@ -354,7 +380,12 @@ class SandboxExchange:
             raise InvariantError(f"the world lists {market.ticker} twice")
         listing = self._listings[market.ticker] = Listing(market)
         listing.matching.halted = self.pause is not Pause.NOTHING
-        return self._life.begin(listing, self.now_us)
+        notices: list[Notice] = []
+        group = self.event_groups.get(market.event_ticker)
+        if group is not None and group.ticker not in self._announced:
+            self._announced.add(group.ticker)
+            notices.append(EventNotice(group, market.shard, self.now_us))
+        return notices + self._life.begin(listing, self.now_us)
 
     def _set_timer(self, at_us: Micros, kind: Timer, name: str) -> None:
         self._timers_set += 1  # equal moments keep the order in which they were set

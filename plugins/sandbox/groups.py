@@ -79,13 +79,15 @@ class OrderGroups:
             raise Refusal(404, "not_found", "order group not found")
         return group
 
-    def admit(self, group_id: str, shard: int) -> None:
+    def admit(self, group_id: str, shard: int, subaccount: int = 0) -> None:
         """Let a new order join.
 
         Raises:
             Refusal: no such group on this shard, or it is triggered.
         """
         group = self.find(group_id)
+        if group.subaccount != subaccount:
+            raise Refusal(404, "not_found", "order group not found in this subaccount")
         if group.shard != shard:
             raise Refusal(404, "not_found", "order group not found on this exchange index")
         if group.triggered:

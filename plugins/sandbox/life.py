@@ -12,18 +12,26 @@ from msgspec.structs import replace
 
 from framework.errors import InvariantError
 from framework.model.market import MARKET_LIFE, Market, MarketStatus, Settlement
-from framework.model.units import ONE_DOLLAR_E4, Micros
+from framework.model.units import ONE_DOLLAR_E4, Micros, Ticker
 from plugins.sandbox.accounts import Accounts
 from plugins.sandbox.listings import DECIDED, Listing
 from plugins.sandbox.orders import OrderDesk
-from plugins.sandbox.rows import LifecycleKind, LifecycleNotice, Notice, SettlementRow
+from plugins.sandbox.rows import (
+    EventFeeNotice,
+    FeeOverride,
+    LifecycleKind,
+    LifecycleNotice,
+    Notice,
+    SettlementRow,
+)
 
 SWEEP_AFTER_US: Final = 250_000
 """Resting orders outlive the close a little: nothing trades, and a cancel fails as inactive."""
 
-Timer: TypeAlias = Literal["close", "sweep", "expire"]
+Timer: TypeAlias = Literal["close", "sweep", "expire", "fees"]
 _RESULTS: Final = frozenset({"yes", "no", "scalar"})
 _PAYS: Final = {"yes": ONE_DOLLAR_E4, "no": 0}
+_NOTHING: Final = FeeOverride()
 _TOLD: Final = frozenset({MarketStatus.DETERMINED, MarketStatus.AMENDED})
 
 
@@ -48,12 +56,15 @@ class MarketLife:
         self._desk = desk
         self._accounts = accounts
         self._set_timer = set_timer
+        self._overrides: dict[Ticker, FeeOverride] = {}
 
     def begin(self, listing: Listing, now_us: Micros) -> list[Notice]:
         """Begin a market's life."""
         market = listing.record
         if market.close_us is not None:
             self._set_timer(market.close_us, "close", market.ticker)
+        self._plan_fees(listing, now_us)
+        self._overrides.setdefault(market.event_ticker, override_now(market, now_us) or _NOTHING)
         return [_step(listing, "created", now_us)]
 
     def change(self, listing: Listing, market: Market, now_us: Micros) -> list[Notice]:
@@ -70,6 +81,11 @@ class MarketLife:
             if market.close_us is not None:
                 self._set_timer(max(market.close_us, now_us), "close", market.ticker)
             notices.append(_step(listing, "close_date_updated", now_us))
+        if market.fees != old.fees:
+            self._plan_fees(listing, now_us)
+            notices += self.charge(listing, now_us)
+        if market.title != old.title:
+            notices.append(_step(listing, "metadata_updated", now_us))
         if market.grid != old.grid:
             notices.append(_step(listing, "price_level_structure_updated", now_us))
         if market.status is MarketStatus.INACTIVE is not old.status:
@@ -82,6 +98,21 @@ class MarketLife:
         if market.status in _TOLD and market.status is not old.status:
             notices.append(_step(listing, "determined", now_us))
         return notices
+
+    def charge(self, listing: Listing, now_us: Micros) -> list[Notice]:
+        """Announce an event's override of fees when it is another than the last one told."""
+        event = listing.record.event_ticker
+        override = override_now(listing.record, now_us) or _NOTHING
+        if override == self._overrides[event]:
+            return []
+        self._overrides[event] = override
+        return [EventFeeNotice(event, override, now_us)]
+
+    def _plan_fees(self, listing: Listing, now_us: Micros) -> None:
+        fees = listing.record.fees
+        for change in () if fees is None else fees.event_changes:
+            if change.at_us > now_us:
+                self._set_timer(change.at_us, "fees", listing.record.ticker)
 
     def close(self, listing: Listing, now_us: Micros) -> None:
         """Stop trading at the close, unless the close has been moved meanwhile."""
@@ -105,11 +136,19 @@ class MarketLife:
             told = replace(listing.record, status=MarketStatus.DETERMINED, result=settlement.result)
             notices += self.change(listing, told, now_us)
         listing.settlement = settlement
-        row = self._accounts.settle(listing.record, settlement)
-        if row is not None:
-            self.settlements.append(row)
+        self.settlements += self._accounts.settle(listing.record, settlement)
         notices.append(_step(listing, "settled", now_us))
         return notices
+
+
+def override_now(market: Market, now_us: Micros) -> FeeOverride | None:
+    """Return an event's override in force; None where nothing is known of one."""
+    fees = market.fees
+    if fees is None:
+        return None
+    due = [change for change in fees.event_changes if change.at_us <= now_us]
+    found = max(due, key=lambda change: change.at_us) if due else fees.event
+    return _NOTHING if found is None else FeeOverride(found.fee_type, found.multiplier)
 
 
 def _check_change(listing: Listing, market: Market) -> None:

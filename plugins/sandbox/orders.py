@@ -80,12 +80,13 @@ class OrderDesk:
         check_new(order, market, now_us)
         check_trading(listing, self.pause, now_us)
         if order.order_group_id is not None:
-            self.groups.admit(order.order_group_id, market.shard)
+            self.groups.admit(order.order_group_id, market.shard, order.subaccount)
         row = _new_row(listing, order, blotter.next_id(), now_us)
         if not order.reduce_only:
             self._check_balance(listing, row)
         incoming = _incoming(row, order.time_in_force, reduce_only=order.reduce_only)
-        placement = listing.matching.place(incoming, blotter.signed_e2(listing))
+        held_e2 = blotter.signed_e2(listing, order.subaccount)
+        placement = listing.matching.place(incoming, held_e2)
         _refuse_cross(placement)
         blotter.add(row)
         return self._take(listing, row, placement, now_us)
@@ -156,10 +157,12 @@ class OrderDesk:
         notice = self.blotter.end(row.order_id, None, now_us)
         return notice.order, row.remaining_e2, [notice]
 
-    def cancel_all(self, now_us: Micros) -> list[Notice]:
-        """Cancel whatever may still be cancelled."""
+    def cancel_all(self, now_us: Micros, subaccount: int | None = None) -> list[Notice]:
+        """Cancel whatever may still be cancelled, of one subaccount or of all."""
         check_open(self.pause)
-        return self._cancel(self.blotter.resting(), None, now_us)
+        rows = self.blotter.resting()
+        asked = [row for row in rows if subaccount in (None, row.subaccount)]
+        return self._cancel(asked, None, now_us)
 
     # -------------------------------------------------------------------------- order groups
 
@@ -230,9 +233,9 @@ class OrderDesk:
 
     def _check_balance(self, listing: Listing, candidate: OrderRow) -> None:
         """Refuse what the shard's cash can't carry; closing a position needs none."""
-        blotter = self.blotter
-        needed = blotter.held_with_e6(listing, candidate) - blotter.held_e6(listing)
-        free = blotter.available_e6(listing.record.shard)
+        blotter, owner = self.blotter, candidate.subaccount
+        needed = blotter.held_with_e6(listing, candidate) - blotter.held_e6(listing, owner)
+        free = blotter.available_e6(listing.record.shard, owner)
         if needed > max(free, 0):
             raise Refusal(
                 400,
@@ -338,4 +341,5 @@ def _new_row(listing: Listing, order: NewOrder, order_id: str, now_us: Micros) -
         self_trade_prevention=order.self_trade_prevention,
         cancel_on_pause=order.cancel_on_pause,
         order_group_id=order.order_group_id,
+        subaccount=order.subaccount,
     )

@@ -82,6 +82,11 @@ class Query:
             return None
         return frozenset(part.strip() for value in values for part in value.split(","))
 
+    def several(self, name: str) -> list[str]:
+        """Return the entries of a list in their order, each once; empty when it is absent."""
+        values = self._values.get(name, ())
+        return list(dict.fromkeys(part.strip() for value in values for part in value.split(",")))
+
     def seconds(self, name: str) -> int | None:
         """Return a moment in microseconds, given as Unix seconds, or None when absent."""
         if self.text(name) is None:

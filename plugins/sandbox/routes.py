@@ -7,8 +7,12 @@ import msgspec
 
 from framework.model.units import Micros
 from plugins.sandbox import routes_account as account
+from plugins.sandbox import routes_candles as candles
+from plugins.sandbox import routes_fees as fees
 from plugins.sandbox import routes_groups as groups
+from plugins.sandbox import routes_history as history
 from plugins.sandbox import routes_market as market
+from plugins.sandbox import routes_money as money
 from plugins.sandbox import routes_orders as orders
 from plugins.sandbox.auth import KEY_HEADER
 from plugins.sandbox.rates import CANCEL_COST, LOOKUP_COST
@@ -28,16 +32,31 @@ ROUTES: Final = (
     _route("GET account/endpoint_costs", market.endpoint_costs, public=True),
     _route("GET account/limits", account.limits),
     # What is traded
+    _route("GET series/fee_changes", fees.series_changes, public=True),
+    _route("GET events/fee_changes", fees.event_changes, public=True),
     _route("GET series", market.series_list, public=True),
     _route("GET series/*", market.series_one, public=True),
     _route("GET events", market.events_list, public=True),
     _route("GET events/*", market.events_one, public=True),
     _route("GET markets", market.markets_list, public=True),
     _route("GET markets/trades", market.trades, public=True),
+    _route("GET markets/orderbooks", market.orderbooks, public=True),
+    _route("GET markets/candlesticks", candles.batch_candles, public=True),
     _route("GET markets/*", market.markets_one, public=True),
     _route("GET markets/*/orderbook", market.orderbook, public=True),
+    _route("GET series/*/markets/*/candlesticks", candles.market_candles, public=True),
+    _route("GET series/*/events/*/candlesticks", candles.event_candles, public=True),
+    # What was traded long ago
+    _route("GET historical/cutoff", history.cutoff, public=True),
+    _route("GET historical/markets", history.markets_list, public=True),
+    _route("GET historical/markets/*", history.markets_one, public=True),
+    _route("GET historical/markets/*/candlesticks", candles.archived_candles, public=True),
+    _route("GET historical/trades", history.trades, public=True),
+    _route("GET historical/fills", history.fills),
+    _route("GET historical/orders", history.orders),
+    _route("GET historical/positions", history.positions),
     # The portfolio
-    _route("GET portfolio/balance", account.balance),
+    _route("GET portfolio/balance", money.balance),
     _route("GET portfolio/orders", account.orders_list),
     _route("GET portfolio/orders/queue_positions", groups.queue_positions),
     _route("GET portfolio/orders/*", account.orders_one, cost=LOOKUP_COST),
@@ -45,6 +64,16 @@ ROUTES: Final = (
     _route("GET portfolio/fills", account.fills),
     _route("GET portfolio/positions", account.positions),
     _route("GET portfolio/settlements", account.settlements),
+    # Subaccounts and shards
+    _route("POST portfolio/subaccounts", money.create_subaccount),
+    _route("GET portfolio/subaccounts/balances", money.subaccount_balances),
+    _route("POST portfolio/subaccounts/transfer", money.transfer),
+    _route("GET portfolio/subaccounts/transfers", money.transfers),
+    _route("GET portfolio/subaccounts/netting", money.netting),
+    _route("PUT portfolio/subaccounts/netting", money.change_netting),
+    _route("POST portfolio/intra_exchange_instance_transfer", money.transfer_shard),
+    _route("GET portfolio/intra_exchange_instance_transfers", money.shard_transfers),
+    _route("GET portfolio/intra_exchange_instance_transfers/*", money.shard_transfer),
     # Orders
     _route("POST portfolio/events/orders", orders.create_order),
     _route("DELETE portfolio/events/orders", orders.cancel_all, cost=CANCEL_COST),

@@ -2,10 +2,10 @@
 
 from plugins.sandbox import selecting
 from plugins.sandbox.request import Reply, Request, reply
+from plugins.sandbox.rows import PositionRow
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.wire import refused
 from plugins.sandbox.wire_account import (
-    balance_body,
     event_position_body,
     fill_body,
     order_body,
@@ -24,7 +24,7 @@ def orders_list(venue: Venue, request: Request) -> Reply:
 
 def orders_one(venue: Venue, _request: Request, order_id: str) -> Reply:
     """Answer `GET /portfolio/orders/{id}`."""
-    row = venue.exchange.orders.get(order_id)
+    row = venue.account.orders.get(order_id)
     if row is None:
         raise refused(404, "not_found")
     return reply({"order": order_body(row)})
@@ -41,7 +41,11 @@ def fills(venue: Venue, request: Request) -> Reply:
 
 def positions(venue: Venue, request: Request) -> Reply:
     """Answer `GET /portfolio/positions`: by market, and summed by event."""
-    rows, cursor = selecting.positions(venue, request.query)
+    return positions_reply(venue, *selecting.positions(venue, request.query))
+
+
+def positions_reply(venue: Venue, rows: list[PositionRow], cursor: str) -> Reply:
+    """Return positions by market, and summed by event."""
     events = selecting.by_event(venue, rows)
     return reply(
         {
@@ -56,19 +60,6 @@ def settlements(venue: Venue, request: Request) -> Reply:
     """Answer `GET /portfolio/settlements`, newest first."""
     found, cursor = selecting.settlements(venue, request.query)
     return reply({"settlements": [settlement_body(row) for row in found], "cursor": cursor})
-
-
-def balance(venue: Venue, _request: Request) -> Reply:
-    """Answer `GET /portfolio/balance`."""
-    exchange = venue.exchange
-    return reply(
-        balance_body(
-            exchange.cash_e6,
-            exchange.cash_by_shard(),
-            exchange.portfolio_value_e6(),
-            exchange.now_us,
-        )
-    )
 
 
 def limits(venue: Venue, _request: Request) -> Reply:

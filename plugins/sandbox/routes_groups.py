@@ -14,9 +14,15 @@ from plugins.sandbox.wire_orders import (
 )
 
 
-def groups_list(venue: Venue, _request: Request) -> Reply:
-    """Answer `GET /portfolio/order_groups`."""
-    groups = venue.exchange.groups.all.values()
+def groups_list(venue: Venue, request: Request) -> Reply:
+    """Answer `GET /portfolio/order_groups`, of one subaccount or shard or of all."""
+    owner = request.query.number("subaccount", -1, least=0)
+    shard = named_shard(request.query.number("exchange_index", -1, least=-1))
+    groups = [
+        group
+        for group in venue.exchange.groups.all.values()
+        if owner in (-1, group.subaccount) and shard in (None, group.shard)
+    ]
     return reply({"order_groups": [group_body(group) for group in groups]})
 
 
@@ -29,10 +35,11 @@ def groups_one(venue: Venue, _request: Request, group_id: str) -> Reply:
 def create_group(venue: Venue, request: Request) -> Reply:
     """Answer `POST /portfolio/order_groups/create`."""
     body = request.decode(CreateGroup)
-    shard = named_shard(body.exchange_index) or 0
-    group, notices = venue.exchange.groups.create(_limit_e2(body), shard=shard)
+    shard, owner = named_shard(body.exchange_index) or 0, body.subaccount or 0
+    venue.exchange.treasury.check(owner)
+    group, notices = venue.exchange.groups.create(_limit_e2(body), shard=shard, subaccount=owner)
     venue.publish(notices)
-    return reply(GroupCreatedBody(group.order_group_id, 0, group.shard), 201)
+    return reply(GroupCreatedBody(group.order_group_id, group.subaccount, group.shard), 201)
 
 
 def limit_group(venue: Venue, request: Request, group_id: str) -> Reply:
@@ -83,7 +90,11 @@ def queue_positions(venue: Venue, request: Request) -> Reply:
     if tickers is None and event is None:
         raise refused(400, "invalid_parameters", details="market_tickers or event_ticker required")
 
+    owner = query.number("subaccount", -1, least=0)
+
     def asked(row: OrderRow) -> bool:
+        if owner not in (-1, row.subaccount):
+            return False
         of_event = event is not None and exchange.markets[row.ticker].event_ticker == event
         return of_event or (tickers is not None and row.ticker in tickers)
 

@@ -9,10 +9,11 @@ from framework.model.units import Ticker
 from plugins.sandbox import selecting
 from plugins.sandbox.rates import CANCEL_COST, DEFAULT_COST, LOOKUP_COST, SHARDS
 from plugins.sandbox.request import Reply, Request, reply
+from plugins.sandbox.routes_fees import event_override, series_terms
 from plugins.sandbox.rows import Pause
 from plugins.sandbox.selecting import markets_of
 from plugins.sandbox.venue import Venue
-from plugins.sandbox.wire import iso, refused
+from plugins.sandbox.wire import bad_parameter, iso, refused
 from plugins.sandbox.wire_market import (
     EventBody,
     MarketBody,
@@ -32,6 +33,7 @@ _DAYS: Final = (
     "saturday",
     "sunday",
 )
+_MOST_BOOKS: Final = 100
 _ALL_DAY: Final = [{"open_time": "00:00", "close_time": "00:00"}]
 
 
@@ -41,7 +43,7 @@ def status(venue: Venue, _request: Request) -> Reply:
     flags = {
         "exchange_active": pause is not Pause.EVERYTHING,
         "trading_active": pause is Pause.NOTHING,
-        "intra_exchange_transfers_active": False,
+        "intra_exchange_transfers_active": pause is not Pause.EVERYTHING,
     }
     shards = [{"exchange_index": shard, "description": "", **flags} for shard in SHARDS]
     return reply(
@@ -60,8 +62,8 @@ def schedule(_venue: Venue, _request: Request) -> Reply:
 
 
 def user_data_timestamp(venue: Venue, _request: Request) -> Reply:
-    """Answer `GET /exchange/user_data_timestamp`: reads never lag."""
-    return reply({"as_of_time": iso(venue.exchange.now_us)})
+    """Answer `GET /exchange/user_data_timestamp`: how far the account's reads are."""
+    return reply({"as_of_time": iso(venue.account.now_us)})
 
 
 def endpoint_costs(_venue: Venue, _request: Request) -> Reply:
@@ -81,8 +83,8 @@ def endpoint_costs(_venue: Venue, _request: Request) -> Reply:
 
 def series_list(venue: Venue, request: Request) -> Reply:
     """Answer `GET /series`, which has no paging."""
-    found = selecting.series(venue, request.query)
-    return reply({"series": [series_body(series) for series in found]})
+    found, terms = selecting.series(venue, request.query), series_terms(venue)
+    return reply({"series": [series_body(series, terms.get(series.ticker)) for series in found]})
 
 
 def series_one(venue: Venue, _request: Request, ticker: Ticker) -> Reply:
@@ -90,7 +92,7 @@ def series_one(venue: Venue, _request: Request, ticker: Ticker) -> Reply:
     series = venue.exchange.series.get(ticker)
     if series is None:
         raise refused(404, "not_found")
-    return reply({"series": series_body(series)})
+    return reply({"series": series_body(series, series_terms(venue).get(ticker))})
 
 
 def events_list(venue: Venue, request: Request) -> Reply:
@@ -98,7 +100,8 @@ def events_list(venue: Venue, request: Request) -> Reply:
     nested = request.query.flag("with_nested_markets")
     groups, cursor = selecting.events(venue, request.query)
     bodies = [_event(venue, group, nested=nested) for group in groups]
-    return reply({"events": bodies, "cursor": cursor})
+    more: dict[str, object] = {"milestones": []} if request.query.flag("with_milestones") else {}
+    return reply({"events": bodies, "cursor": cursor, **more})
 
 
 def events_one(venue: Venue, request: Request, ticker: Ticker) -> Reply:
@@ -108,7 +111,7 @@ def events_one(venue: Venue, request: Request, ticker: Ticker) -> Reply:
         raise refused(404, "not_found")
     if request.query.flag("with_nested_markets"):
         return reply({"event": _event(venue, group, nested=True)})
-    markets = [_market(venue, market) for market in markets_of(venue, group)]
+    markets = [market_shown(venue, market) for market in markets_of(venue, group)]
     return reply({"event": _event(venue, group, nested=False), "markets": markets})
 
 
@@ -119,7 +122,8 @@ def _event(venue: Venue, group: EventGroup, *, nested: bool) -> EventBody:
         group,
         series.category if series else "",
         markets[0].shard,
-        [_market(venue, market) for market in markets] if nested else msgspec.UNSET,
+        [market_shown(venue, market) for market in markets] if nested else msgspec.UNSET,
+        event_override(venue, group),
     )
 
 
@@ -129,12 +133,12 @@ def _event(venue: Venue, group: EventGroup, *, nested: bool) -> EventBody:
 def markets_list(venue: Venue, request: Request) -> Reply:
     """Answer `GET /markets`."""
     markets, cursor = selecting.markets(venue, request.query)
-    return reply({"markets": [_market(venue, market) for market in markets], "cursor": cursor})
+    return reply({"markets": [market_shown(venue, market) for market in markets], "cursor": cursor})
 
 
 def markets_one(venue: Venue, _request: Request, ticker: Ticker) -> Reply:
     """Answer `GET /markets/{ticker}`."""
-    return reply({"market": _market(venue, selecting.market(venue, ticker))})
+    return reply({"market": market_shown(venue, selecting.market(venue, ticker))})
 
 
 def orderbook(venue: Venue, request: Request, ticker: Ticker) -> Reply:
@@ -144,9 +148,29 @@ def orderbook(venue: Venue, request: Request, ticker: Ticker) -> Reply:
     return reply({"orderbook_fp": book_body(venue.exchange.book(ticker), depth or None)})
 
 
-def _market(venue: Venue, market: Market) -> MarketBody:
+def market_shown(venue: Venue, market: Market) -> MarketBody:
+    """Return a market as it is now."""
     book = venue.exchange.book(market.ticker)
-    return market_body(market, book, venue.settled_us.get(market.ticker))
+    return market_body(
+        market,
+        book,
+        venue.settled_us.get(market.ticker),
+        created_us=venue.created_us.get(market.ticker),
+        updated_us=venue.updated_us.get(market.ticker),
+    )
+
+
+def orderbooks(venue: Venue, request: Request) -> Reply:
+    """Answer `GET /markets/orderbooks` for up to 100 markets; unknown ones are left out."""
+    tickers = request.query.several("tickers")
+    if not tickers or len(tickers) > _MOST_BOOKS:
+        raise bad_parameter("Invalid value for parameter tickers: 1 to 100")
+    known = [ticker for ticker in tickers if ticker in venue.exchange.markets]
+    books = [
+        {"ticker": ticker, "orderbook_fp": book_body(venue.exchange.book(ticker), None)}
+        for ticker in known
+    ]
+    return reply({"orderbooks": books})
 
 
 def trades(venue: Venue, request: Request) -> Reply:

@@ -59,7 +59,7 @@ def _create(venue: Venue, body: CreateOrder) -> PlacedBody:
 
 def amend_order(venue: Venue, request: Request, order_id: str) -> Reply:
     """Answer `POST /portfolio/events/orders/{id}/amend`; what it trades at once is in the reply."""
-    change = _change_of(request.decode(AmendOrder))
+    change = _change_of(request.decode(AmendOrder), owner_of(request))
     row, fills, notices = venue.exchange.amend(order_id, change)
     venue.publish(notices)
     return reply(placed_body(row, fills, venue.exchange.now_us))
@@ -74,6 +74,7 @@ def decrease_order(venue: Venue, request: Request, order_id: str) -> Reply:
         reduce_to_e2=_size(body.reduce_to),
         market_ticker=body.market_ticker or None,
         shard=named_shard(body.exchange_index),
+        subaccount=owner_of(request),
     )
     venue.publish(notices)
     return reply(decreased_body(row, venue.exchange.now_us))
@@ -88,6 +89,7 @@ def cancel_order(venue: Venue, request: Request, order_id: str) -> Reply:
     asked = CancelOrder(
         order_id=order_id,
         market_ticker=query.text("market_ticker"),
+        subaccount=owner_of(request),
         exchange_index=query.number("exchange_index", -1, least=-1),
     )
     return reply(_cancel(venue, asked))
@@ -95,15 +97,19 @@ def cancel_order(venue: Venue, request: Request, order_id: str) -> Reply:
 
 def _cancel(venue: Venue, asked: CancelOrder) -> CancelledBody:
     row, reduced_e2, notices = venue.exchange.cancel(
-        asked.order_id, asked.market_ticker or None, named_shard(asked.exchange_index)
+        asked.order_id,
+        asked.market_ticker or None,
+        named_shard(asked.exchange_index),
+        asked.subaccount or 0,
     )
     venue.publish(notices)
     return cancelled_body(row, reduced_e2, venue.exchange.now_us)
 
 
-def cancel_all(venue: Venue, _request: Request) -> Reply:
-    """Answer `DELETE /portfolio/events/orders`."""
-    venue.publish(venue.exchange.cancel_all())
+def cancel_all(venue: Venue, request: Request) -> Reply:
+    """Answer `DELETE /portfolio/events/orders`, of one subaccount or of all."""
+    owner = request.query.number("subaccount", -1, least=0)
+    venue.publish(venue.exchange.cancel_all(None if owner < 0 else owner))
     return reply({})
 
 
@@ -177,6 +183,11 @@ def bad(code: str, details: str | None = None) -> Refusal:
     return Refusal(400, code, code.replace("_", " "), details)
 
 
+def owner_of(request: Request) -> int:
+    """Return the subaccount that a write's query names, or the primary one."""
+    return request.query.number("subaccount", 0)
+
+
 def _order_of(body: CreateOrder) -> NewOrder:
     side, limit_e4, quantity_e2 = _terms(body)
     time_in_force = _TIMES_IN_FORCE.get(body.time_in_force)
@@ -198,10 +209,11 @@ def _order_of(body: CreateOrder) -> NewOrder:
         self_trade_prevention=body.self_trade_prevention_type,
         cancel_on_pause=body.cancel_order_on_pause,
         order_group_id=body.order_group_id or None,
+        subaccount=body.subaccount or 0,
     )
 
 
-def _change_of(body: AmendOrder) -> Amendment:
+def _change_of(body: AmendOrder, subaccount: int) -> Amendment:
     side, limit_e4, total_e2 = _terms(body)
     expires: Micros | UnsetType | None = UNSET
     if body.expiration_time is not UNSET:
@@ -215,6 +227,7 @@ def _change_of(body: AmendOrder) -> Amendment:
         new_client_order_id=_client_id(body.updated_client_order_id),
         expires_us=expires,
         shard=named_shard(body.exchange_index),
+        subaccount=subaccount,
     )
 
 

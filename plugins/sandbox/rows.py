@@ -4,6 +4,7 @@ Prices stand in the row's own side; `canceled` and the reasons are the exchange'
 because these rows are the exchange.
 """
 
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
@@ -11,7 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
-from framework.model.market import Market
+from framework.model.market import EventGroup, Market
 from framework.model.orders import TimeInForce
 from framework.model.units import E2, E4, E6, Micros, Side, Ticker
 
@@ -24,6 +25,7 @@ LifecycleKind: TypeAlias = Literal[
     "determined",
     "settled",
     "price_level_structure_updated",
+    "metadata_updated",
 ]
 
 
@@ -72,6 +74,7 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     self_trade_prevention: str = "taker_at_cross"
     cancel_on_pause: bool = False
     order_group_id: str | None = None
+    subaccount: int = 0
 
 
 class Amendment(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,6 +90,7 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True):
     expires_us: Micros | UnsetType | None = UNSET
     """Unset keeps it, None clears it."""
     shard: int | None = None
+    subaccount: int = 0
 
 
 class OrderGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +131,7 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     self_trade_prevention: str = "taker_at_cross"
     cancel_on_pause: bool = False
     order_group_id: str | None = None
+    subaccount: int = 0
 
 
 class FillRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +150,7 @@ class FillRow(msgspec.Struct, frozen=True, kw_only=True):
     post_position_e2: E2
     """The signed net position after it."""
     shard: int
+    subaccount: int = 0
 
 
 class SettlementRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,6 +167,7 @@ class SettlementRow(msgspec.Struct, frozen=True, kw_only=True):
     fee_e6: E6
     at_us: Micros
     shard: int
+    subaccount: int = 0
 
 
 class PositionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,6 +183,21 @@ class PositionRow(msgspec.Struct, frozen=True, kw_only=True):
     fees_e6: E6
     at_us: Micros
     shard: int
+    subaccount: int = 0
+    settled: bool = False
+    """Its market was paid, at `at_us`; nothing is held any more."""
+
+
+class TransferRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Cash moved between subaccounts or shards of the account."""
+
+    transfer_id: str
+    amount_e6: E6
+    from_subaccount: int
+    to_subaccount: int
+    from_shard: int
+    to_shard: int
+    at_us: Micros
 
 
 class OrderNotice(msgspec.Struct, frozen=True):
@@ -199,6 +221,29 @@ class LifecycleNotice(msgspec.Struct, frozen=True):
     at_us: Micros
 
 
+class FeeOverride(msgspec.Struct, frozen=True):
+    """What an event charges instead of its series; None leaves that term to the series."""
+
+    fee_type: str | None = None
+    multiplier: Decimal | None = None
+
+
+class EventNotice(msgspec.Struct, frozen=True):
+    """An event has its first market."""
+
+    group: EventGroup
+    shard: int
+    at_us: Micros
+
+
+class EventFeeNotice(msgspec.Struct, frozen=True):
+    """An event's override of fees changed; both terms None clear it."""
+
+    event_ticker: Ticker
+    override: FeeOverride
+    at_us: Micros
+
+
 GroupKind: TypeAlias = Literal["created", "triggered", "reset", "deleted", "limit_updated"]
 
 
@@ -219,5 +264,7 @@ Notice: TypeAlias = (
     | FillNotice
     | LifecycleNotice
     | GroupNotice
+    | EventNotice
+    | EventFeeNotice
 )
 """What the exchange's streams have to tell."""

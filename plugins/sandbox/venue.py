@@ -6,9 +6,10 @@ present, so that a market that closed a moment ago is closed for that request.
 
 from collections.abc import Callable, Sequence
 
-from framework.model.events import TradePrinted
+from framework.model.events import QuoteTicked, TradePrinted
 from framework.model.units import Micros, Ticker
 from plugins.sandbox.auth import Gate
+from plugins.sandbox.candles import Candles
 from plugins.sandbox.channels import Feed
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.rates import BASIC, RateLimits
@@ -25,6 +26,7 @@ class Venue:
         door_us: The time that signatures are checked against; it differs from the world's only
             when a world is served faster or slower than it happens.
         rate_limits: Whether requests cost tokens.
+        archive_after_us: How old a row must be to leave the live reads; None keeps all there.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Venue:
         *,
         door_us: Callable[[], Micros] | None = None,
         rate_limits: bool = True,
+        archive_after_us: Micros | None = None,
     ) -> None:
         self.exchange = exchange
         self.gate = gate
@@ -43,7 +46,13 @@ class Venue:
         self.limits = RateLimits(self.tier) if rate_limits else None
         self.trades: list[TradePrinted] = []
         """Every public trade so far, oldest first."""
+        self.candles = Candles()
         self.settled_us: dict[Ticker, Micros] = {}
+        self.created_us: dict[Ticker, Micros] = {}
+        self.updated_us: dict[Ticker, Micros] = {}
+        """When something beside trading last changed in a market."""
+        self.opened_us = exchange.now_us
+        self._archive_after_us = archive_after_us
         self.door_us = door_us or world_us
         self._world_us = world_us
         self._tell: list[Callable[[Sequence[Notice]], None]] = [self.feed.publish]
@@ -60,11 +69,49 @@ class Venue:
         """Remember and pass on what happened; it leaves with the next `flush`."""
         for notice in notices:
             if isinstance(notice, TradePrinted):
-                self.trades.append(notice)
-            elif isinstance(notice, LifecycleNotice) and notice.kind == "settled":
-                self.settled_us[notice.ticker] = notice.at_us
+                self._printed(notice)
+            elif isinstance(notice, QuoteTicked):
+                self._quoted(notice)
+            elif isinstance(notice, LifecycleNotice):
+                self._lived(notice)
         for tell in self._tell:
             tell(notices)
+
+    @property
+    def account(self) -> SandboxExchange:
+        """What the reads of the account show."""
+        return self.exchange
+
+    def remember(self) -> None:
+        """Take notice of a change of the account that no stream tells."""
+
+    def cutoff_us(self) -> Micros:
+        """Return the moment before which rows are in the archive."""
+        if self._archive_after_us is None:
+            return self.opened_us
+        return max(self.opened_us, self.exchange.now_us - self._archive_after_us)
+
+    def is_archived(self, at_us: Micros | None) -> bool:
+        """Return whether something that was over at a moment has left the live reads."""
+        return at_us is not None and at_us < self.cutoff_us()
+
+    def _printed(self, trade: TradePrinted) -> None:
+        self.trades.append(trade)
+        at_us = trade.exchange_us or trade.at_us
+        self.candles.trade(trade.ticker, at_us, trade.yes_price_e4, trade.quantity_e2)
+
+    def _quoted(self, quote: QuoteTicked) -> None:
+        book = self.exchange.book(quote.ticker)
+        bid, ask = book.touch() if book.valid else (None, None)
+        interest_e2 = quote.open_interest_e2 or 0
+        self.candles.quote(quote.ticker, quote.at_us, bid, ask, interest_e2)
+
+    def _lived(self, step: LifecycleNotice) -> None:
+        self.updated_us[step.ticker] = step.at_us
+        if step.kind == "created":
+            self.created_us[step.ticker] = step.at_us
+        elif step.kind == "settled":
+            self.settled_us[step.ticker] = step.at_us
 
     def flush(self) -> None:
         """Let every connection write what has gathered, as one write."""

@@ -87,10 +87,15 @@ def unix_seconds(at_us: Micros) -> int:
     return at_us // 1_000_000
 
 
+def stable_id(kind: str, name: str) -> str:
+    """Return a UUID that a thing of this name has in every session."""
+    return str(uuid5(NAMESPACE_URL, f"sandbox:{kind}:{name}"))
+
+
 @lru_cache(maxsize=65_536)
 def market_id(ticker: Ticker) -> str:
     """Return the stable UUID that the stream sends beside a ticker."""
-    return str(uuid5(NAMESPACE_URL, f"sandbox:market:{ticker}"))
+    return stable_id("market", ticker)
 
 
 USER_ID: Final = str(uuid5(NAMESPACE_URL, "sandbox:user"))

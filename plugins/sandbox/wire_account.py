@@ -99,7 +99,7 @@ def order_body(row: OrderRow) -> OrderBody:
         cancel_order_on_pause=row.cancel_on_pause,
         last_update_reason=row.reason,
         exchange_index=row.shard,
-        subaccount_number=0,
+        subaccount_number=row.subaccount,
     )
 
 
@@ -147,7 +147,7 @@ def fill_body(row: FillRow) -> FillBody:
         created_time=iso(row.at_us),
         ts=unix_seconds(row.at_us),
         exchange_index=row.shard,
-        subaccount_number=0,
+        subaccount_number=row.subaccount,
     )
 
 

@@ -13,6 +13,7 @@ from msgspec import UNSET, UnsetType
 
 from framework.model.book import OrderBook
 from framework.model.events import TradePrinted
+from framework.model.fees import FeeTerms
 from framework.model.market import (
     DECI_CENT,
     TAPERED,
@@ -24,6 +25,7 @@ from framework.model.market import (
     Series,
 )
 from framework.model.units import ONE_DOLLAR_E4, Micros, Side, complement
+from plugins.sandbox.rows import FeeOverride
 from plugins.sandbox.wire import count_text, iso, plain_number, price_text, quote_text
 
 Level = tuple[str, str]
@@ -91,6 +93,8 @@ class MarketBody(msgspec.Struct, omit_defaults=True, kw_only=True):
     result: str
     expiration_value: str
     can_close_early: bool
+    created_time: str | UnsetType = UNSET
+    updated_time: str | UnsetType = UNSET
     open_time: str | UnsetType = UNSET
     close_time: str | UnsetType = UNSET
     expected_expiration_time: str | UnsetType = UNSET
@@ -147,7 +151,14 @@ def _time(at_us: Micros | None) -> str | UnsetType:
     return UNSET if at_us is None else iso(at_us)
 
 
-def market_body(market: Market, book: OrderBook, settled_us: Micros | None) -> MarketBody:
+def market_body(
+    market: Market,
+    book: OrderBook,
+    settled_us: Micros | None,
+    *,
+    created_us: Micros | None = None,
+    updated_us: Micros | None = None,
+) -> MarketBody:
     """Return a market with the touch of its book."""
     touch = touch_of(book)
     pays = market.settlement_e4
@@ -164,10 +175,9 @@ def market_body(market: Market, book: OrderBook, settled_us: Micros | None) -> M
         result=market.result or "",
         expiration_value="",
         can_close_early=market.can_close_early,
-        open_time=_time(market.open_us),
-        close_time=_time(market.close_us),
-        expected_expiration_time=_time(market.expected_expiration_us),
-        latest_expiration_time=_time(market.expected_expiration_us or market.close_us),
+        created_time=_time(created_us),
+        updated_time=_time(updated_us),
+        **_hours(market),
         settlement_ts=_time(settled_us),
         settlement_value_dollars=UNSET if pays is None else price_text(pays),
         settlement_timer_seconds=0,
@@ -189,10 +199,19 @@ def market_body(market: Market, book: OrderBook, settled_us: Micros | None) -> M
         price_ranges=ranges_of(market.grid),
         rules_primary="",
         rules_secondary="",
-        fee_waiver_expiration_time=_time(
-            None if market.fees is None else market.fees.waived_until_us
-        ),
     )
+
+
+def _hours(market: Market) -> dict[str, str | UnsetType]:
+    """Return when a market trades, is decided, and is free of fees."""
+    waived_us = None if market.fees is None else market.fees.waived_until_us
+    return {
+        "fee_waiver_expiration_time": _time(waived_us),
+        "open_time": _time(market.open_us),
+        "close_time": _time(market.close_us),
+        "expected_expiration_time": _time(market.expected_expiration_us),
+        "latest_expiration_time": _time(market.expected_expiration_us or market.close_us),
+    }
 
 
 class EventBody(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -213,10 +232,14 @@ class EventBody(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 def event_body(
-    group: EventGroup, category: str, shard: int, markets: list[MarketBody] | UnsetType
+    group: EventGroup,
+    category: str,
+    shard: int,
+    markets: list[MarketBody] | UnsetType,
+    override: FeeOverride | None = None,
 ) -> EventBody:
-    """Return an event."""
-    multiplier = group.fee_multiplier
+    """Return an event, with the fees it charges now where they are known."""
+    fees = override or FeeOverride(group.fee_type, group.fee_multiplier)
     return EventBody(
         event_ticker=group.ticker,
         series_ticker=group.series_ticker,
@@ -227,8 +250,8 @@ def event_body(
         collateral_return_type=group.collateral_return,
         exchange_index=shard,
         strike_period="",
-        fee_type_override=group.fee_type or UNSET,
-        fee_multiplier_override=UNSET if multiplier is None else plain_number(multiplier),
+        fee_type_override=fees.fee_type or UNSET,
+        fee_multiplier_override=UNSET if fees.multiplier is None else plain_number(fees.multiplier),
         markets=markets,
     )
 
@@ -250,16 +273,17 @@ class SeriesBody(msgspec.Struct, kw_only=True):
     contract_terms_url: str = ""
 
 
-def series_body(series: Series) -> SeriesBody:
-    """Return a series."""
+def series_body(series: Series, terms: FeeTerms | None = None) -> SeriesBody:
+    """Return a series, with the fees it charges now where they are known."""
+    fees = terms or FeeTerms(series.fee_type, series.fee_multiplier)
     return SeriesBody(
         ticker=series.ticker,
         title=series.title,
         category=series.category,
         categories=[series.category] if series.category else [],
         tags=list(series.tags) or None,
-        fee_type=series.fee_type,
-        fee_multiplier=plain_number(series.fee_multiplier),
+        fee_type=fees.fee_type,
+        fee_multiplier=plain_number(fees.multiplier),
     )
 
 

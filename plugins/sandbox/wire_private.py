@@ -39,6 +39,7 @@ class FillMessage(msgspec.Struct, omit_defaults=True, kw_only=True):
     count_fp: str
     fee_cost: str
     post_position_fp: str
+    subaccount: int
     ts: int
     ts_ms: int
 
@@ -61,6 +62,7 @@ def fill_of(row: FillRow) -> FillMessage:
         count_fp=count_text(row.quantity_e2),
         fee_cost=money_text(row.fee_e6),
         post_position_fp=count_text(row.post_position_e2),
+        subaccount=row.subaccount,
         ts=unix_seconds(row.at_us),
         ts_ms=milliseconds(row.at_us),
     )
@@ -93,6 +95,7 @@ class OrderMessage(msgspec.Struct, omit_defaults=True, kw_only=True):
     last_updated_ts_ms: int
     expiration_ts_ms: int | UnsetType = UNSET
     last_update_reason: str | UnsetType = UNSET
+    subaccount_number: int
 
 
 def order_of(row: OrderRow) -> OrderMessage:
@@ -122,6 +125,7 @@ def order_of(row: OrderRow) -> OrderMessage:
         last_updated_ts_ms=milliseconds(row.updated_us),
         expiration_ts_ms=UNSET if row.expires_us is None else milliseconds(row.expires_us),
         last_update_reason=row.reason or UNSET,
+        subaccount_number=row.subaccount,
     )
 
 
@@ -136,6 +140,7 @@ class PositionMessage(msgspec.Struct, kw_only=True):
     fees_paid_dollars: str
     position_fee_cost_dollars: str
     volume_fp: str
+    subaccount: int
 
 
 def position_of(row: PositionRow, traded_e2: E2) -> PositionMessage:
@@ -149,6 +154,7 @@ def position_of(row: PositionRow, traded_e2: E2) -> PositionMessage:
         fees_paid_dollars=money_text(row.fees_e6),
         position_fee_cost_dollars=money_text(row.fees_e6 if row.signed_e2 else 0),
         volume_fp=count_text(traded_e2),
+        subaccount=row.subaccount,
     )
 
 

@@ -4,6 +4,8 @@ Shapes are those of Kalshi's WebSocket. A channel message is encoded once, as `R
 wrapped per subscription with its `sid` and, on numbered channels, its `seq`.
 """
 
+from decimal import Decimal
+
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
@@ -11,11 +13,14 @@ from framework.model.book import OrderBook
 from framework.model.events import BookChanged, BookReplaced, TradePrinted
 from framework.model.market import Market
 from framework.model.units import E2, Micros, Side, Ticker, complement
+from plugins.sandbox.rows import EventFeeNotice, EventNotice
 from plugins.sandbox.wire import (
     count_text,
+    encode,
     iso,
     market_id,
     milliseconds,
+    plain_number,
     price_text,
     quote_text,
     unix_seconds,
@@ -277,6 +282,8 @@ def lifecycle_of(kind: str, market: Market, at_us: Micros) -> LifecycleBody:
     elif kind == "price_level_structure_updated":
         body.price_level_structure = structure_of(market.grid)
         body.price_ranges = ranges_of(market.grid)
+    elif kind == "metadata_updated":
+        body.additional_metadata = {"title": market.title}
     elif kind == "close_date_updated":
         body.close_ts = _seconds(market.close_us)
     elif kind in {"activated", "deactivated"}:
@@ -290,6 +297,48 @@ def lifecycle_of(kind: str, market: Market, at_us: Micros) -> LifecycleBody:
     return body
 
 
+class EventLifeBody(msgspec.Struct, kw_only=True):
+    """An event that has its first market."""
+
+    event_ticker: str
+    series_ticker: str
+    title: str
+    subtitle: str
+    collateral_return_type: str
+    exchange_index: int
+
+
+def event_of(notice: EventNotice) -> EventLifeBody:
+    """Return the beginning of an event."""
+    group = notice.group
+    return EventLifeBody(
+        event_ticker=group.ticker,
+        series_ticker=group.series_ticker,
+        title=group.title,
+        subtitle="",
+        collateral_return_type=group.collateral_return,
+        exchange_index=notice.shard,
+    )
+
+
+class EventFeeBody(msgspec.Struct, kw_only=True):
+    """An event's override of its series' fees; both null clear it."""
+
+    event_ticker: str
+    fee_type_override: str | None
+    fee_multiplier_override: Decimal | None
+
+
+def event_fees_of(notice: EventFeeNotice) -> EventFeeBody:
+    """Return a change of an event's fees."""
+    multiplier = notice.override.multiplier
+    return EventFeeBody(
+        event_ticker=notice.event_ticker,
+        fee_type_override=notice.override.fee_type,
+        fee_multiplier_override=None if multiplier is None else plain_number(multiplier),
+    )
+
+
 def raw(content: object) -> Raw:
     """Return content encoded once, to be wrapped for any number of subscriptions."""
-    return Raw(msgspec.json.encode(content))
+    return Raw(encode(content))

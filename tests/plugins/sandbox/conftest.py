@@ -390,10 +390,10 @@ def time() -> FakeTime:
 def open_door(keys, world, time) -> Callable[..., Door]:
     """Return a way to open the small world, with every event already told."""
 
-    def opened(*, rate_limits: bool = False, **terms) -> Door:
-        exchange = SandboxExchange(world, **terms)
+    def opened(*, rate_limits: bool = False, other_shards=None, **terms) -> Door:
+        exchange = SandboxExchange(world, other_shards=other_shards)
         gate = Gate({keys.key_id: keys.public})
-        venue = Venue(exchange, gate, time, rate_limits=rate_limits)
+        venue = Venue(exchange, gate, time, rate_limits=rate_limits, **terms)
         door = Door(venue, keys, time)
         door.happen(*world.script)
         return door

@@ -1,5 +1,7 @@
 """The account's money by shard, and what its orders hold."""
 
+import msgspec
+
 from framework.fees import worst_outlay_e6
 from framework.model.market import Market, MarketStatus, Settlement
 from framework.model.units import Side
@@ -80,11 +82,10 @@ def test_a_settlement_pays_the_net_position_only():
     accounts = Accounts({2: 50_000_000})
     accounts.book(fill(NO, 3_000), MARKET)
     before = accounts.cash_e6
-    row = accounts.settle(
+    (row,) = accounts.settle(
         MARKET, Settlement(ticker="M", at_us=9, result="scalar", yes_pays_e4=2_500)
     )
 
-    assert row is not None
     assert row.revenue_e6 == accounts.cash_e6 - before == 7_500_000
     assert (row.yes_e2, row.no_e2, row.no_cost_e6) == (0, 1_000, 3_000_000)
     assert accounts.positions() == []
@@ -102,3 +103,17 @@ def test_only_what_goes_beyond_the_position_holds_cash():
     orders = [resting(NO, 6_000, 700), resting(NO, 5_000, 700)]
 
     assert reserved_e6(MARKET, 1_000, orders) == worst_outlay_e6(5_000, 400)
+
+
+def test_subaccounts_have_cash_and_positions_of_their_own():
+    accounts = Accounts({2: 50_000_000})
+    accounts.shard(2, 1).book_external(10_000_000)
+    accounts.book(fill(), MARKET)
+    accounts.book(msgspec.structs.replace(fill(NO, 3_000, number=2), subaccount=1), MARKET)
+    settlement = Settlement(ticker="M", at_us=9, result="yes", yes_pays_e4=10_000)
+
+    assert (accounts.signed_e2(MARKET), accounts.signed_e2(MARKET, 1)) == (1_000, -1_000)
+    assert [row.subaccount for row in accounts.positions_in("M")] == [0, 1]
+    assert [row.revenue_e6 for row in accounts.settle(MARKET, settlement)] == [10_000_000, 0]
+    assert [row.realized_e6 for row in accounts.settled] == [4_000_000, -3_000_000]
+    assert accounts.cash_by_shard(1) == {2: 10_000_000 - 3_000_500}

@@ -322,3 +322,61 @@ def test_a_market_shows_when_its_fee_waiver_ends(door):
 
     assert "fee_waiver_expiration_time" not in shown[0]
     assert shown[1]["fee_waiver_expiration_time"] == iso(NOW_US)
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (f"?min_created_ts={NOW_US // 1_000_000}", 4),
+        (f"?max_created_ts={NOW_US // 1_000_000 - 1}&status=open", 0),
+        (f"?max_close_ts={(NOW_US + HOUR_US) // 1_000_000}", 4),
+        ("?min_settled_ts=1", 0),
+        (f"?min_updated_ts={NOW_US // 1_000_000}&mve_filter=exclude&series_ticker=KXT", 4),
+        ("?mve_filter=only", 0),
+    ],
+)
+def test_markets_are_found_by_their_moments(door, query, found):
+    assert len(door.ask(f"GET /markets{query}")[1]["markets"]) == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "min_close_ts=1&status=open",
+        "min_created_ts=1&status=settled",
+        "max_settled_ts=1&status=closed",
+        "min_close_ts=1&min_created_ts=1",
+        "min_updated_ts=1",
+        "min_updated_ts=1&mve_filter=exclude&status=open",
+        "mve_filter=some",
+    ],
+)
+def test_moments_that_do_not_go_together_are_refused(door, query):
+    assert door.ask(f"GET /markets?{query}")[0] == 400
+
+
+def test_a_market_shows_when_it_was_made_and_changed(door):
+    market = door.ask("GET /markets/KXT-E-A")[1]["market"]
+
+    assert market["created_time"] == market["updated_time"] == "2026-01-15T12:00:00Z"
+
+
+def test_books_are_read_many_at_once(door):
+    books = door.ask("GET /markets/orderbooks?tickers=KXT-E-B&tickers=KXT-E-A,NONE")[1]
+
+    assert [book["ticker"] for book in books["orderbooks"]] == ["KXT-E-B", "KXT-E-A"]
+    assert books["orderbooks"][0]["orderbook_fp"]["yes_dollars"] == [["0.0500", "1.00"]]
+    assert door.ask("GET /markets/orderbooks")[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (f"?min_close_ts={(NOW_US + HOUR_US) // 1_000_000}", 2),
+        (f"?min_close_ts={(NOW_US + HOUR_US) // 1_000_000 + 1}", 0),
+        (f"?min_updated_ts={NOW_US // 1_000_000 + 1}", 0),
+    ],
+)
+def test_events_are_found_by_their_markets_moments(door, query, found):
+    assert len(door.ask(f"GET /events{query}")[1]["events"]) == found
+    assert door.ask("GET /events?with_milestones=true")[1]["milestones"] == []

@@ -67,7 +67,6 @@ def test_a_settled_market_has_the_recorded_names(door, recordings):
     missing = set(theirs) - set(ours)
 
     assert missing == {
-        "created_time",
         "custom_strike",
         "early_close_condition",
         "expected_expiration_time",
@@ -77,7 +76,6 @@ def test_a_settled_market_has_the_recorded_names(door, recordings):
         "settlement_ts",
         "settlement_value_dollars",
         "strike_type",
-        "updated_time",
     }
     assert theirs["no_bid_dollars"] == ours["no_bid_dollars"]
     assert theirs["yes_ask_size_fp"] == ours["yes_ask_size_fp"]
