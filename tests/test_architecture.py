@@ -66,10 +66,20 @@ OPEN_TO_PLUGINS = OPEN_TO_STRATEGIES | {
 _SIGNATURES = "signatures without behaviour"
 _ENGINE = "a part of the engine: tests/framework/test_engine.py drives it event by event"
 _WIRE = "bodies of replies: tests/plugins/sandbox and the adapter's codec read them back"
+_CASES = "a part of the conformance suite: tests/conformance plays it, and shows that it can fail"
 TESTED_ELSEWHERE: dict[str, str] = {
     "framework/decisions.py": _ENGINE,
     "framework/exchange.py": _SIGNATURES,
     "framework/hookspecs.py": _SIGNATURES,
+    "framework/testing/conformance/bench.py": _CASES,
+    "framework/testing/conformance/changes.py": _CASES,
+    "framework/testing/conformance/counterpart.py": _CASES,
+    "framework/testing/conformance/data.py": _CASES,
+    "framework/testing/conformance/errors.py": _CASES,
+    "framework/testing/conformance/markets.py": _CASES,
+    "framework/testing/conformance/orders.py": _CASES,
+    "framework/testing/conformance/outcomes.py": _CASES,
+    "framework/testing/conformance/recovery.py": _CASES,
     "framework/run.py": _SIGNATURES,
     "framework/state.py": _ENGINE,
     "framework/testing/playbook.py": "a test's own tool: tests/framework/test_engine.py is played on it",
