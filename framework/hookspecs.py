@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from framework.checks import Check
     from framework.exchange import Exchange
+    from framework.metrics import Metric
     from framework.model.market import Market
     from framework.model.observation import Observation
     from framework.model.orders import Order
@@ -169,5 +170,15 @@ def register_checks(mode: Mode, wire: Path | None) -> Sequence[Check]:
     `mode` is what the settings say. `wire` is a description of the exchange's wire that the user
     gave with `--drift`; with one, only checks that compare with it are wanted.
     Asked when the verb is called. If it raises, its checks are left out and the plugin is named.
+    """
+    raise NotImplementedError
+
+
+@hookspec
+def register_metrics() -> Sequence[Metric]:
+    """Return the numbers that `framework status` shows of this plugin while the bot runs.
+
+    Asked once a run, when the exchange is open; each is read when somebody looks.
+    If it raises, its numbers are left out and the plugin is named.
     """
     raise NotImplementedError

@@ -29,6 +29,7 @@ from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, Recovered
 from framework.line import Line
 from framework.loader import LoadedPlugins
+from framework.metrics import Metrics
 from framework.model.events import (
     ClockTicked,
     MarketChanged,
@@ -107,6 +108,7 @@ class Runtime:
         self._audits: Audits
         self.engine: Engine
         self._exchange: Exchange
+        self._metrics: Metrics
         self._outbox: Outbox
 
     async def trade(self, journal: JournalWriter, books: Callable[[str], Ledger]) -> RunResult:
@@ -125,6 +127,8 @@ class Runtime:
                 await opened.enter_async_context(_held_open(service, self.run))
             opener = _held_open(self._opener(), self.run)
             self._exchange = await opened.enter_async_context(opener)
+            self._metrics = Metrics(self._plugins.hooks("register_metrics"))
+            self.troubles.extend(self._metrics.problems)
             ledger = books(self._exchange.account_id)
             recovered = ledger.recover(self.run.clock.now_us())
             self.engine = Engine(
@@ -310,6 +314,7 @@ class Runtime:
             "followed": sum(watched.subscribed for watched in state.markets.values()),
             "positions": len(state.portfolio.positions),
             "open_orders": state.worst.open_orders(),
+            "metrics": self._metrics.read(),
             "totals": msgspec.to_builtins(self.line.tally.totals(), str_keys=True),
         }
 

@@ -56,6 +56,7 @@ OPEN_TO_PLUGINS = OPEN_TO_STRATEGIES | {
     "framework.exchange",
     "framework.journal",
     "framework.matching",
+    "framework.metrics",
     "framework.plugin",
     "framework.report",
     "framework.run",

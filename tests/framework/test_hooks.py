@@ -9,6 +9,7 @@ from shutil import disk_usage
 import click
 import pytest
 from anyio.abc import ByteStream
+from pydantic import PrivateAttr
 
 from framework import (
     EntrySignal,
@@ -25,7 +26,8 @@ from framework import (
 )
 from framework.checks import Check, Finding, Level
 from framework.implementations import HOOKS, implementations, new_registry
-from framework.model.events import ClockTicked, OrderFilled
+from framework.metrics import Metric
+from framework.model.events import ClockTicked, OrderFilled, TradePrinted
 from framework.model.observation import Observation
 from framework.model.records import Record
 from framework.pipeline import Pipeline
@@ -381,6 +383,35 @@ def test_hook_register_checks():
     [finding] = check.findings()
 
     assert (check.name, finding.level) == ("disk", Level.OK)
+
+
+def test_hook_register_metrics():
+    class TradeCount(Plugin):
+        """Shows how many trades it has seen."""
+
+        _count: int = PrivateAttr(default=0)
+
+        @hookimpl
+        def observe(self, records):
+            self._count += sum(isinstance(record.event, TradePrinted) for record in records)
+
+        @hookimpl
+        def register_metrics(self):
+            return [Metric(name="trades seen", unit="count", read=lambda: self._count)]
+
+    counter = TradeCount()
+    [metric] = call(counter, "register_metrics")
+    trade = TradePrinted(
+        at_us=1,
+        ticker="A",
+        trade_id="t",
+        yes_price_e4=9_000,
+        quantity_e2=100,
+        taker_side=Side.YES,
+    )
+    asked(counter).observe([Record(event=trade)])
+
+    assert metric.read() == 1
 
 
 # ------------------------------------------------------------------------- what they share
