@@ -90,7 +90,7 @@ class SandboxExchange:
         self.series: Mapping[Ticker, Series] = world.series
         self.event_groups: Mapping[Ticker, EventGroup] = world.event_groups
         self._listings: dict[Ticker, Listing] = {}
-        self.markets: Mapping[Ticker, Market] = MarketsView(self._listings, lambda: self.now_us)
+        self.markets = MarketsView(self._listings, lambda: self.now_us)
         """Every market listed so far, as it is known now."""
         self._accounts = Accounts({0: cash_e6, **(other_shards or {})})
         self._desk = OrderDesk(self._accounts, str(world.start_us))

@@ -4,7 +4,8 @@ A record's status follows the clock, its touch the book, its volume the trades s
 world has not told yet (result, payment) is not in it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import overload
 
 import msgspec
 
@@ -121,3 +122,27 @@ class MarketsView(Mapping[Ticker, Market]):
 
     def __contains__(self, ticker: object) -> bool:
         return ticker in self._listings
+
+    def in_order(self) -> Sequence[Market]:
+        """Return the markets in the order of their listing; each is made when it is reached."""
+        return _InOrder(tuple(self._listings.values()), self._now_us())
+
+
+class _InOrder(Sequence[Market]):
+    """Markets by their place, so that a page of a long list costs no more than the page."""
+
+    def __init__(self, listings: Sequence[Listing], now_us: Micros) -> None:
+        self._listings = listings
+        self._now_us = now_us
+
+    def __len__(self) -> int:
+        return len(self._listings)
+
+    @overload
+    def __getitem__(self, place: int) -> Market: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Market]: ...
+    def __getitem__(self, place: int | slice) -> Market | Sequence[Market]:
+        if isinstance(place, slice):
+            return _InOrder(self._listings[place], self._now_us)
+        return self._listings[place].market(self._now_us)

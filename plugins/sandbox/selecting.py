@@ -3,7 +3,7 @@
 Each function returns the page's rows with the cursor of the next page.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias, TypeVar
 
 from framework.model.events import TradePrinted
@@ -214,13 +214,23 @@ def events(venue: Venue, query: Query, shown: Keep = every_market) -> Found[Even
         )
 
     page = page_of(query, default=200, most=200)
-    return page.oldest_first(tuple(venue.exchange.event_groups.values()), keep)
+    known = venue.exchange.event_groups
+    reached = known if tickers is None else [one for one in sorted(tickers) if one in known]
+    return page.oldest_first([known[ticker] for ticker in reached], keep)
 
 
 def markets_of(venue: Venue, group: EventGroup, shown: Keep = every_market) -> list[Market]:
     """Return the event's markets that exist by now; a world may know of later ones."""
     known = venue.exchange.markets
     return [known[ticker] for ticker in group.markets if ticker in known and shown(known[ticker])]
+
+
+def _reached(venue: Venue, query: Query) -> Sequence[Market]:
+    """Return the markets that a query goes through: those it names, or all."""
+    known, named = venue.exchange.markets, query.listed("tickers")
+    if named is None:
+        return known.in_order()
+    return [known[ticker] for ticker in sorted(named) if ticker in known]
 
 
 def markets(venue: Venue, query: Query, shown: Keep = every_market) -> Found[Market]:
@@ -240,7 +250,7 @@ def markets(venue: Venue, query: Query, shown: Keep = every_market) -> Found[Mar
             and not venue.is_archived(venue.settled_us.get(market.ticker))
         )
 
-    return page_of(query).oldest_first(tuple(venue.exchange.markets.values()), keep)
+    return page_of(query).oldest_first(_reached(venue, query), keep)
 
 
 def archived_markets(venue: Venue, query: Query) -> Found[Market]:
@@ -253,7 +263,7 @@ def archived_markets(venue: Venue, query: Query) -> Found[Market]:
     def keep(market: Market) -> bool:
         return of_kind(market) and venue.is_archived(venue.settled_us.get(market.ticker))
 
-    return page_of(query).oldest_first(tuple(venue.exchange.markets.values()), keep)
+    return page_of(query).oldest_first(_reached(venue, query), keep)
 
 
 def _market_filter(venue: Venue, query: Query) -> Keep:
