@@ -160,3 +160,13 @@ def test_an_audience_of_nobody_costs_no_books(cents, heard):
     cents.happen(change())
 
     assert heard.take() == []
+
+
+def test_what_that_era_did_not_know_is_told_to_nobody(cents, heard, follow):
+    follow("ticker")
+    group, notices = cents.venue.exchange.groups.create(500)
+    cents.venue.publish(notices)
+    cents.venue.publish(cents.venue.exchange.groups.delete(group.order_group_id))
+    cents.venue.flush()
+
+    assert heard.take() == []
