@@ -8,6 +8,7 @@ same counter, as recorded (one counter a subscription). Nothing here waits: fram
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, Protocol
 
+import msgspec
 from msgspec import Raw
 
 from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
@@ -24,7 +25,7 @@ from plugins.sandbox.rows import (
     OrderNotice,
     PositionRow,
 )
-from plugins.sandbox.wire import encode
+from plugins.sandbox.wire import encode, milliseconds
 from plugins.sandbox.wire_private import fill_of, group_of, order_of, position_of
 from plugins.sandbox.wire_stream import (
     Frame,
@@ -54,7 +55,13 @@ UNFILTERED: Final = frozenset({LIFECYCLE, GROUPS})
 """Channels that know no market filter."""
 _NUMBERED: Final = frozenset({BOOKS, TRADES, LIFECYCLE, GROUPS})
 
+CHANNEL_ERROR: Final = 10
 BUFFER_OVERFLOW: Final = 25
+TERMINAL: Final = {
+    CHANNEL_ERROR: "Channel error",
+    BUFFER_OVERFLOW: "Subscription buffer overflow",
+}
+"""Errors after which a subscription is dead, with their words."""
 
 
 class Outbox(Protocol):
@@ -68,10 +75,18 @@ class Outbox(Protocol):
         """Take one message."""
 
 
+class StreamMischief(Protocol):
+    """What may go wrong on purpose between a subscription and its client."""
+
+    def send(self, subscription: "Subscription", kind: str, body: Raw) -> int | None:
+        """Send a message, or not, or wrongly; return the error that ends the subscription."""
+
+
 class Subscription:
     """One channel on one connection."""
 
     __slots__ = (
+        "_exchange",
         "_numbered",
         "alive",
         "channel",
@@ -88,9 +103,11 @@ class Subscription:
         channel: str,
         tickers: Iterable[Ticker] | None,
         outbox: Outbox,
+        exchange: SandboxExchange,
         *,
         use_yes_price: bool = False,
     ) -> None:
+        self._exchange = exchange
         self.sid = sid
         self.channel = channel
         self.tickers = None if tickers is None else set(tickers)
@@ -102,24 +119,50 @@ class Subscription:
         """False once it overflowed: the exchange sends nothing more on it."""
         self._numbered = channel in _NUMBERED
 
-    def data(self, kind: str, body: Raw, reply_to: int = 0) -> None:
+    def data(self, kind: str, body: Raw, reply_to: int = 0) -> bytes:
         """Send a channel message; it carries a number on numbered channels only."""
+        frame = self.frame(kind, body, reply_to)
+        self.outbox.push(frame)
+        return frame
+
+    def frame(self, kind: str, body: Raw, reply_to: int = 0) -> bytes:
+        """Return a channel message; its number is taken whether it is sent or not."""
         seq = 0
         if self._numbered:
             seq = self.seq = self.seq + 1
-        self.outbox.push(encode(Frame(kind, reply_to, self.sid, seq, body)))
+        return self._encoded(kind, reply_to, seq, body)
 
     def control(self, kind: str, reply_to: int, body: object) -> None:
         """Send a reply about this subscription; it takes the next number."""
         self.seq += 1
-        self.outbox.push(encode(Frame(kind, reply_to, self.sid, self.seq, body)))
+        self.outbox.push(self._encoded(kind, reply_to, self.seq, body))
+
+    def _encoded(self, kind: str, reply_to: int, seq: int, body: object) -> bytes:
+        sent_ms = milliseconds(self._exchange.now_us)
+        return encode(Frame(kind, reply_to, self.sid, seq, body, sent_ms))
+
+
+class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one connection may ask for (Kalshi's WebSocket limits)."""
+
+    markets: int | None = None
+    """Of one subscription; the exchange has a limit and does not publish it."""
+    commands: int = 10_000
+    """A second."""
 
 
 class Feed:
     """Turns what happens at the exchange into frames for those who subscribed."""
 
-    def __init__(self, exchange: SandboxExchange) -> None:
+    def __init__(
+        self,
+        exchange: SandboxExchange,
+        limits: StreamLimits | None = None,
+        mischief: StreamMischief | None = None,
+    ) -> None:
         self.exchange = exchange
+        self.limits = limits or StreamLimits()
+        self._mischief = mischief
         self.audience: Audience[Subscription] = Audience(CHANNELS)
         self._last_size: dict[Ticker, E2] = {}
         self._traded: dict[tuple[Ticker, int], E2] = {}
@@ -165,16 +208,19 @@ class Feed:
 
     def _send(self, subscription: Subscription, kind: str, body: Raw) -> None:
         if subscription.outbox.full:
-            self._overflow(subscription)
-        else:
+            self._end(subscription, BUFFER_OVERFLOW)
+        elif self._mischief is None:
             subscription.data(kind, body)
+        else:
+            code = self._mischief.send(subscription, kind, body)
+            if code is not None:
+                self._end(subscription, code)
 
-    def _overflow(self, subscription: Subscription) -> None:
-        """End a subscription whose client is too slow; the exchange calls this terminal."""
+    def _end(self, subscription: Subscription, code: int) -> None:
+        """End a subscription by an error that the exchange calls terminal."""
         self.unfollow(subscription, subscription.tickers)
         subscription.alive = False
-        trouble = Trouble(BUFFER_OVERFLOW, "Subscription buffer overflow")
-        subscription.control("error", 0, trouble)
+        subscription.control("error", 0, Trouble(code, TERMINAL[code]))
 
     def _send_all(self, channel: str, ticker: Ticker, kind: str, content: object) -> None:
         body = raw(content)

@@ -19,7 +19,7 @@ from plugins.sandbox.channels import (
     Outbox,
     Subscription,
 )
-from plugins.sandbox.wire import encode
+from plugins.sandbox.wire import encode, market_id, milliseconds
 from plugins.sandbox.wire_stream import Command, Followed, Frame, Opened, Params, Trouble
 
 UNPARSABLE: Final = 1
@@ -34,6 +34,8 @@ ONE_SID_REQUIRED: Final = 12
 UNSUPPORTED_ACTION: Final = 13
 MARKET_REQUIRED: Final = 14
 ACTION_REQUIRED: Final = 15
+TOO_MANY_MARKETS: Final = 26
+TOO_MANY_COMMANDS: Final = 27
 
 _WORDS: Final = {
     UNPARSABLE: "Unable to process message",
@@ -48,6 +50,8 @@ _WORDS: Final = {
     UNSUPPORTED_ACTION: "Unsupported action",
     MARKET_REQUIRED: "Market Ticker required",
     ACTION_REQUIRED: "Action required",
+    TOO_MANY_MARKETS: "Subscription market limit exceeded",
+    TOO_MANY_COMMANDS: "Too many commands",
 }
 
 _decoder: Final = msgspec.json.Decoder(Command)
@@ -70,6 +74,8 @@ class Subscriber:
         self._outbox = outbox
         self._by_sid: dict[int, Subscription] = {}
         self._last_sid = 0
+        self._second = 0
+        self._heard = 0
 
     def hear(self, text: str | bytes) -> None:
         """Do one command and put its replies into the outbox."""
@@ -77,6 +83,7 @@ class Subscriber:
         self._bury()
         try:
             command = _decode(text)
+            self._count()
             self._do(command)
         except Fault as fault:
             trouble = Trouble(fault.code, _WORDS[fault.code], fault.tickers or msgspec.UNSET)
@@ -88,11 +95,21 @@ class Subscriber:
             self._feed.unfollow(subscription, subscription.tickers)
         self._by_sid.clear()
 
+    def _count(self) -> None:
+        """Refuse what exceeds the commands of this second."""
+        second = self._feed.exchange.now_us // 1_000_000
+        if second != self._second:
+            self._second, self._heard = second, 0
+        self._heard += 1
+        if self._heard > self._feed.limits.commands:
+            raise Fault(TOO_MANY_COMMANDS)
+
     def _bury(self) -> None:
         for sid in [sid for sid, one in self._by_sid.items() if not one.alive]:
             del self._by_sid[sid]
 
     def _say(self, frame: Frame) -> None:
+        frame.sending_ts_ms = milliseconds(self._feed.exchange.now_us)
         self._outbox.push(encode(frame))
 
     def _do(self, command: Command) -> None:
@@ -121,12 +138,25 @@ class Subscriber:
             raise Fault(CHANNELS_REQUIRED)
         if not CHANNELS.issuperset(params.channels):
             raise Fault(UNKNOWN_CHANNEL)
-        tickers = self._tickers(params)
+        tickers = self._tickers(params, by_id=set(params.channels) == {TICKERS})
         if BOOKS in params.channels and not tickers:
             raise Fault(MARKET_REQUIRED)
-        for channel in dict.fromkeys(params.channels):
+        channels = dict.fromkeys(params.channels)
+        for channel in channels:
+            if channel not in UNFILTERED:
+                self._check_room(self._on(channel), tickers)
+        for channel in channels:
             filtered = None if channel in UNFILTERED else tickers
             self._open(reply_to, channel, filtered, params)
+
+    def _check_room(self, subscription: Subscription | None, tickers: list[Ticker] | None) -> None:
+        """Refuse markets beyond what one subscription may name."""
+        most = self._feed.limits.markets
+        if most is None or tickers is None:
+            return
+        known = set() if subscription is None else subscription.tickers
+        if known is not None and len(known.union(tickers)) > most:
+            raise Fault(TOO_MANY_MARKETS)
 
     def _open(
         self, reply_to: int, channel: str, tickers: list[Ticker] | None, params: Params
@@ -139,6 +169,7 @@ class Subscriber:
                 channel,
                 tickers,
                 self._outbox,
+                self._feed.exchange,
                 use_yes_price=params.use_yes_price,
             )
             self._by_sid[subscription.sid] = subscription
@@ -183,14 +214,21 @@ class Subscriber:
             for ticker in every:
                 self._feed.statistics(subscription, ticker)
 
-    def _tickers(self, params: Params) -> list[Ticker] | None:
-        one, several = params.market_ticker, params.market_tickers
-        if one is not None and several is not None:
+    def _tickers(self, params: Params, *, by_id: bool) -> list[Ticker] | None:
+        """Return the markets that a command names: by ticker, or on `ticker` by id."""
+        ways = (params.market_ticker, params.market_tickers, params.market_id, params.market_ids)
+        named = [way for way in ways if way is not None]
+        if len(named) > 1:
             raise Fault(INVALID_PARAMETER)
-        asked = [one] if one is not None else several
-        if not asked:
+        if not named or not named[0]:
             return None
+        asked = [named[0]] if isinstance(named[0], str) else named[0]
         known = self._feed.exchange.markets
+        if params.market_id is not None or params.market_ids is not None:
+            if not by_id:
+                raise Fault(INVALID_PARAMETER)
+            ids = {market_id(ticker): ticker for ticker in known}
+            asked = [ids.get(one, one) for one in asked]
         unknown = [ticker for ticker in asked if ticker not in known]
         if unknown:
             raise Fault(INVALID_PARAMETER, unknown)
@@ -214,7 +252,7 @@ class Subscriber:
             raise Fault(ACTION_REQUIRED)
         if params.action not in {"add_markets", "delete_markets", "get_snapshot"}:
             raise Fault(UNSUPPORTED_ACTION)
-        tickers = self._tickers(params)
+        tickers = self._tickers(params, by_id=subscription.channel == TICKERS)
         if not tickers:
             raise Fault(MARKET_REQUIRED)
         if params.action == "get_snapshot":
@@ -223,6 +261,7 @@ class Subscriber:
         if subscription.tickers is None:
             raise Fault(UNSUPPORTED_ACTION)
         if params.action == "add_markets":
+            self._check_room(subscription, tickers)
             new = self._merge(subscription, tickers) or []
             self._confirm(reply_to, subscription, params)
             self._show(subscription, new, statistics=params.send_initial_snapshot)
@@ -252,7 +291,11 @@ class Subscriber:
             self._feed.snapshot(subscription, ticker, reply_to)
 
     def _confirm(self, reply_to: int, subscription: Subscription, params: Params) -> None:
-        followed = Followed(sorted(subscription.tickers or ()))
+        names = sorted(subscription.tickers or ())
+        by_id = params.market_id is not None or params.market_ids is not None
+        followed = Followed(market_tickers=names)
+        if by_id:
+            followed = Followed(market_ids=[market_id(name) for name in names])
         quiet = params.skip_ticker_ack and subscription.channel == TICKERS
         subscription.control("ok", reply_to, msgspec.UNSET if quiet else followed)
 

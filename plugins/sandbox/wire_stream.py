@@ -44,6 +44,8 @@ class Params(msgspec.Struct, kw_only=True):
     channels: list[str] | None = None
     market_ticker: str | None = None
     market_tickers: list[str] | None = None
+    market_id: str | None = None
+    market_ids: list[str] | None = None
     sid: int | None = None
     sids: list[int] | None = None
     action: str | None = None
@@ -71,6 +73,8 @@ class Frame(msgspec.Struct, omit_defaults=True):
     sid: int = 0
     seq: int = 0
     msg: object = UNSET
+    sending_ts_ms: int = 0
+    """When it was put in line for the network."""
 
 
 class Opened(msgspec.Struct):
@@ -80,10 +84,11 @@ class Opened(msgspec.Struct):
     sid: int
 
 
-class Followed(msgspec.Struct):
-    """All markets of a subscription after a change."""
+class Followed(msgspec.Struct, omit_defaults=True):
+    """All markets of a subscription after a change, named as the client named them."""
 
-    market_tickers: list[str]
+    market_tickers: list[str] | UnsetType = UNSET
+    market_ids: list[str] | UnsetType = UNSET
 
 
 class Trouble(msgspec.Struct, omit_defaults=True):

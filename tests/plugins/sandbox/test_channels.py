@@ -1,10 +1,19 @@
 """Who hears what: every channel's messages, their numbering, and too slow a client."""
 
+from decimal import Decimal
+
 import msgspec
 import pytest
 
-from framework.model.events import BookChanged, BookReplaced, MarketChanged, TradePrinted
-from framework.model.market import MarketStatus
+from framework.model.events import (
+    BookChanged,
+    BookReplaced,
+    MarketChanged,
+    MarketSettled,
+    TradePrinted,
+)
+from framework.model.fees import FeeChange, FeeSchedule
+from framework.model.market import MarketStatus, Settlement
 from framework.model.units import Side
 from framework.testing.builders import HOUR_US, NOW_US
 from plugins.sandbox.commands import Subscriber
@@ -18,7 +27,9 @@ class Heard:
         self.full = False
 
     def push(self, text):
-        self.frames.append(msgspec.json.decode(text))
+        frame = msgspec.json.decode(text)
+        self.sent_ms = frame.pop("sending_ts_ms")
+        self.frames.append(frame)
 
     def take(self):
         taken, self.frames = self.frames, []
@@ -312,3 +323,105 @@ def test_who_has_left_hears_nothing(door, listener):
     door.happen(delta(), printed())
 
     assert listener.outbox.take() == []
+
+
+# ------------------------------------------------------------- events, fees and order groups
+
+
+def test_an_event_is_announced_before_its_first_market(open_door, world):
+    script, world.script = world.script, []
+    door = open_door()
+    listener = Listener(door)
+    listener.subscribe("market_lifecycle_v2")
+    door.happen(*script[:2])
+    frames = listener.outbox.take()
+
+    assert [frame["type"] for frame in frames] == [
+        "event_lifecycle",
+        "market_lifecycle_v2",
+        "market_lifecycle_v2",
+    ]
+    assert frames[0]["msg"] == {
+        "event_ticker": "KXT-E",
+        "series_ticker": "KXT",
+        "title": "Who wins?",
+        "subtitle": "",
+        "collateral_return_type": "",
+        "exchange_index": 0,
+    }
+    assert [frame["seq"] for frame in frames] == [1, 2, 3]
+
+
+def test_an_events_fees_are_announced_when_they_change_and_once(door):
+    listener = Listener(door)
+    listener.subscribe("market_lifecycle_v2")
+    override = FeeChange(at_us=NOW_US + 60_000_000, fee_type=None, multiplier=Decimal("0.5"))
+    cleared = FeeChange(at_us=NOW_US + 120_000_000, fee_type=None, multiplier=None)
+    for ticker in ("KXT-E-A", "KXT-E-B"):
+        market = msgspec.structs.replace(
+            door.venue.exchange.markets[ticker],
+            fees=FeeSchedule(event_changes=(override, cleared)),
+        )
+        door.happen(MarketChanged(at_us=NOW_US, market=market))
+    told = []
+    for _ in range(3):
+        door.time.pass_seconds(60)
+        door.venue.present()
+        told.append([frame["msg"] for frame in listener.outbox.take()])
+
+    nothing = {"fee_type_override": None, "fee_multiplier_override": None}
+    assert told == [
+        [{"event_ticker": "KXT-E", **nothing, "fee_multiplier_override": 0.5}],
+        [{"event_ticker": "KXT-E", **nothing}],
+        [],
+    ]
+
+
+def test_a_new_title_is_metadata(door):
+    listener = Listener(door)
+    listener.subscribe("market_lifecycle_v2")
+    market = msgspec.structs.replace(door.venue.exchange.markets["KXT-E-A"], title="Will it?")
+    door.happen(MarketChanged(at_us=NOW_US, market=market))
+    (frame,) = listener.outbox.take()
+
+    assert frame["msg"]["event_type"] == "metadata_updated"
+    assert frame["msg"]["additional_metadata"] == {"title": "Will it?"}
+
+
+def test_every_step_of_an_order_group_is_told(door):
+    listener = Listener(door)
+    listener.subscribe("order_group_updates")
+    groups = "/portfolio/order_groups"
+    group = door.ask(f"POST {groups}/create", {"contracts_limit": 5})[1]["order_group_id"]
+    door.ask(f"PUT {groups}/{group}/limit", {"contracts_limit": 3})
+    door.placed(order_group_id=group, count="4")
+    door.ask(f"PUT {groups}/{group}/reset")
+    door.ask(f"DELETE {groups}/{group}")
+    frames = listener.outbox.take()
+
+    assert [frame["msg"]["event_type"] for frame in frames] == [
+        "created",
+        "limit_updated",
+        "triggered",
+        "reset",
+        "deleted",
+    ]
+    assert [frame["seq"] for frame in frames] == [1, 2, 3, 4, 5]
+    assert frames[1]["msg"]["contracts_limit_fp"] == "3.00"
+    assert frames[2]["msg"] == {
+        "event_type": "triggered",
+        "order_group_id": group,
+        "ts_ms": NOW_US // 1_000,
+    }
+
+
+def test_a_position_is_told_a_last_time_when_its_market_is_paid(door):
+    listener = Listener(door)
+    door.placed()
+    listener.subscribe("market_positions")
+    paid = Settlement(ticker="KXT-E-A", at_us=NOW_US, result="yes", yes_pays_e4=10_000)
+    door.happen(MarketSettled(at_us=NOW_US, settlement=paid))
+    (frame,) = listener.outbox.take()
+
+    assert frame["msg"]["position_fp"] == "0.00"
+    assert frame["msg"]["realized_pnl_dollars"] == "0.800000"

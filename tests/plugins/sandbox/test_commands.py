@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from framework.model.events import TradePrinted
 from framework.testing.builders import NOW_US
+from plugins.sandbox.channels import Feed, StreamLimits
 from plugins.sandbox.commands import Subscriber
+from plugins.sandbox.wire import market_id
 
 
 class Heard:
@@ -19,7 +21,9 @@ class Heard:
         self.frames = []
 
     def push(self, text):
-        self.frames.append(msgspec.json.decode(text))
+        frame = msgspec.json.decode(text)
+        self.sent_ms = frame.pop("sending_ts_ms")
+        self.frames.append(frame)
 
     def take(self):
         taken, self.frames = self.frames, []
@@ -258,3 +262,80 @@ def test_any_commands_get_replies_and_unbroken_numbers(shared_door, commands):
             last[frame["sid"]] = frame["seq"]
 
     assert shared_door.venue.feed.audience.deserted
+
+
+def test_every_message_says_when_it_was_sent(door, outbox, say):
+    door.time.pass_seconds(5)
+    door.venue.present()
+    say("list_subscriptions")
+
+    assert outbox.sent_ms == NOW_US // 1_000 + 5_000
+
+
+# ------------------------------------------------------------------------------ market ids
+
+
+def test_statistics_may_be_asked_for_by_id(say):
+    first, second = (market_id(ticker) for ticker in ("KXT-E-A", "KXT-E-B"))
+    say("subscribe", channels=["ticker"], market_id=first)
+    (changed,) = say("update_subscription", sid=1, action="add_markets", market_ids=[second])
+
+    assert changed["msg"] == {"market_ids": [first, second]}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"channels": ["orderbook_delta"], "market_id": "KXT-E-A"},
+        {"channels": ["ticker", "trade"], "market_ids": ["KXT-E-A"]},
+        {"channels": ["ticker"], "market_ids": ["nobody"]},
+        {"channels": ["ticker"], "market_id": "a", "market_tickers": ["KXT-E-A"]},
+    ],
+)
+def test_an_id_elsewhere_or_unknown_is_invalid(say, params):
+    (answer,) = say("subscribe", **params)
+
+    assert (answer["type"], answer["msg"]["code"]) == ("error", 11)
+
+
+# ---------------------------------------------------------------------------------- limits
+
+
+@pytest.fixture
+def narrow(door, outbox):
+    """Return a way to speak where one market a subscription and three commands are allowed."""
+    feed = Feed(door.venue.exchange, StreamLimits(markets=1, commands=3))
+    subscriber = Subscriber(feed, outbox)
+
+    def said(cmd, **params):
+        subscriber.hear(msgspec.json.encode({"id": 7, "cmd": cmd, "params": params}))
+        return outbox.take()
+
+    return said
+
+
+@pytest.mark.parametrize("way", ["at once", "merged", "added"])
+def test_a_subscription_has_room_for_so_many_markets(narrow, way):
+    both = ["KXT-E-A", "KXT-E-B"]
+    if way == "at once":
+        answer = narrow("subscribe", channels=["trade"], market_tickers=both)
+    elif way == "merged":
+        narrow("subscribe", channels=["trade"], market_ticker=both[0])
+        answer = narrow("subscribe", channels=["trade"], market_ticker=both[1])
+    else:
+        narrow("subscribe", channels=["trade"], market_ticker=both[0])
+        answer = narrow("update_subscription", sid=1, action="add_markets", market_ticker=both[1])
+
+    assert [frame["msg"]["code"] for frame in answer] == [26]
+    again = narrow("subscribe", channels=["trade"], market_ticker=both[0])
+    assert again[0]["type"] == "subscribed"
+
+
+def test_commands_beyond_the_limit_of_a_second_are_not_done(door, narrow):
+    answers = [narrow("list_subscriptions")[0] for _ in range(4)]
+
+    assert [answer["type"] for answer in answers] == ["ok", "ok", "ok", "error"]
+    assert answers[3]["msg"]["code"] == 27
+    door.time.pass_seconds(1)
+    door.venue.present()
+    assert narrow("list_subscriptions")[0]["type"] == "ok"
