@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import Enum
@@ -52,14 +52,18 @@ def describe(model: type[BaseModel]) -> tuple[Setting, ...]:
     for owner in reversed(model.__mro__):
         hints |= get_annotations(owner)
     return tuple(
-        Setting(
-            field.alias or name,
-            _kind(hints[name]) + _bounds(field),
-            _default(field),
-            " ".join((field.description or "").split()),
-        )
+        setting
         for name, field in model.model_fields.items()
+        for setting in _settings(field.alias or name, hints[name], field)
     )
+
+
+def _settings(name: str, hint: Any, field: FieldInfo) -> tuple[Setting, ...]:
+    """Return a field's setting, or those of the table that it is."""
+    if isinstance(hint, type) and issubclass(hint, BaseModel) and hint is not Secret:
+        return tuple(replace(one, name=f"{name}.{one.name}") for one in describe(hint))
+    doc = " ".join((field.description or "").split())
+    return (Setting(name, _kind(hint) + _bounds(field), _default(field), doc),)
 
 
 def toml_of(value: object) -> str:
@@ -74,6 +78,8 @@ def toml_of(value: object) -> str:
         return f"[{', '.join(toml_of(item) for item in value)}]"
     if isinstance(value, BaseModel | Mapping):
         items = value if isinstance(value, Mapping) else dict(value)
+        if not items:
+            return "{}"
         return f"{{ {', '.join(f'{key} = {toml_of(inner)}' for key, inner in items.items())} }}"
     if value is None:
         return ""
@@ -92,6 +98,8 @@ def _kind(hint: Any) -> str:
         return " or ".join(toml_of(value) for value in arguments)
     if origin in {Union, UnionType}:
         return " or ".join(_kind(part) for part in arguments if part is not type(None))
+    if origin is Mapping:
+        return f"table of {_kind(arguments[1])} by {_kind(arguments[0])}"
     if origin in {tuple, list, frozenset, set}:
         return f"list of {_kind(arguments[0])}"
     if isinstance(hint, type) and issubclass(hint, Enum):

@@ -4,10 +4,12 @@ In sandbox mode the adapter's connections to the sandbox's host end here instead
 its key pair is made here, and the run's time is the world's.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+from random import Random  # noqa: TID251 - seeded by the run's own generator
 from typing import ClassVar
 
 import anyio
@@ -22,14 +24,17 @@ from framework.run import Credentials, Run
 from framework.streams import memory_pipe
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
 from plugins.sandbox.cents.door import Cents
+from plugins.sandbox.channels import StreamLimits
 from plugins.sandbox.dialect import Dialect
 from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.faults import Faults
 from plugins.sandbox.plans import FEWEST
-from plugins.sandbox.pump import play
+from plugins.sandbox.pump import play, rest_now_and_then
 from plugins.sandbox.seeded import DEFAULT_MARKETS
 from plugins.sandbox.serve_command import commands as sandbox_commands
 from plugins.sandbox.server import FixedPoint, serve
-from plugins.sandbox.venue import Venue
+from plugins.sandbox.venue import Repeats, Venue
+from plugins.sandbox.world import World
 from plugins.sandbox.worlds import in_micros, open_world, session_end_us
 
 __all__ = ["Sandbox"]
@@ -71,6 +76,28 @@ class Sandbox(Plugin):
     rate_limits: bool = Field(
         default=True,
         description="Whether requests cost tokens as on the exchange's basic tier.",
+    )
+    shard_cash: Mapping[int, Money] = Field(
+        default={},
+        description="The account's dollars on other shards at the start, by exchange_index; an "
+        "order on a shard without cash is refused.",
+    )
+    archive_after: Duration | None = Field(
+        default=None,
+        description="The age at which finished rows leave the live reads for the historical ones.",
+    )
+    stream_markets: int | None = Field(
+        default=None, ge=1, description="The most markets of one subscription; more get error 26."
+    )
+    stream_commands: int = Field(
+        default=10_000, ge=1, description="The most commands a second; more get error 27."
+    )
+    repeated_ids: Repeats = Field(
+        default="refuse",
+        description="Whether a client order id used before gets 409, or the first order again.",
+    )
+    faults: Faults = Field(
+        default=Faults(), description="What goes wrong on purpose; nothing unless it is set."
     )
     host: str = Field(
         default="sandbox.invalid",
@@ -138,6 +165,25 @@ class Sandbox(Plugin):
             self._keys = new_key_pair()
         return self._keys
 
+    def _venue_of(self, world: World, run: Run) -> Venue:
+        keys, faulty = self._key_pair(), self.faults != Faults()
+        exchange = SandboxExchange(
+            world,
+            cash_e6=to_e6(self.cash),
+            other_shards={shard: to_e6(cash) for shard, cash in self.shard_cash.items()},
+        )
+        return Venue(
+            exchange,
+            Gate({keys.key_id: keys.public}),
+            run.clock.now_us,
+            rate_limits=self.rate_limits,
+            archive_after_us=in_micros(self.archive_after),
+            stream_limits=StreamLimits(markets=self.stream_markets, commands=self.stream_commands),
+            repeats=self.repeated_ids,
+            faults=self.faults if faulty else None,
+            rng=Random(run.rng.getrandbits(64)) if faulty else None,  # noqa: S311 - no secret
+        )
+
     @asynccontextmanager
     async def _open(self, run: Run) -> AsyncIterator[None]:
         length_us = run.options.duration_us or in_micros(self.duration)
@@ -145,13 +191,7 @@ class Sandbox(Plugin):
         seed = run.options.seed if self.seed is None else self.seed
         world = open_world(recording, seed=seed, duration_us=length_us, markets=self.markets)
         run.clock.start_at(world.start_us)
-        keys = self._key_pair()
-        venue = self._venue = Venue(
-            SandboxExchange(world, cash_e6=to_e6(self.cash)),
-            Gate({keys.key_id: keys.public}),
-            run.clock.now_us,
-            rate_limits=self.rate_limits,
-        )
+        venue = self._venue = self._venue_of(world, run)
         self._dialects = {self.host: FixedPoint(venue), self._cents_host: Cents(venue)}
         until_us = session_end_us(world, recording, length_us, run.options.until)
 
@@ -163,6 +203,15 @@ class Sandbox(Plugin):
         async with anyio.create_task_group() as group:
             self._connections = group
             group.start_soon(session)
+            if self.faults.pause_every is not None:
+                pauses = partial(
+                    rest_now_and_then,
+                    venue,
+                    run.clock,
+                    every_s=self.faults.pause_every.total_seconds(),
+                    for_s=self.faults.pause_for.total_seconds(),
+                )
+                group.start_soon(pauses)
             try:
                 yield
             finally:

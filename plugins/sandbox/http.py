@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from typing import Final, Generic, TypeAlias, TypeVar
 
+import anyio
 import h11
 from anyio.abc import ByteStream
 
@@ -35,6 +36,7 @@ class HttpConnection(Generic[_Spoken]):
         answer: Gives a reply to a request.
         upgrade: Accepts a request for a WebSocket, or raises the Problem to answer instead.
         now_us: The time for the `Date` header.
+        delay_s: How late each answer leaves.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class HttpConnection(Generic[_Spoken]):
         answer: Callable[[Request], Reply],
         upgrade: Callable[[Request, Headers], _Spoken],
         now_us: Callable[[], Micros],
+        delay_s: float = 0.0,
     ) -> None:
+        self._delay_s = delay_s
         self._stream = stream
         self._answer = answer
         self._upgrade = upgrade
@@ -89,7 +93,10 @@ class HttpConnection(Generic[_Spoken]):
         except Problem as problem:
             await self._send(head, _reply(problem))
         else:
-            await self._send(head, self._answer(request))
+            answer = self._answer(request)
+            if self._delay_s:
+                await anyio.sleep(self._delay_s)
+            await self._send(head, answer)
         return None
 
     async def _next(self) -> h11.Event:

@@ -9,6 +9,7 @@ from framework.model.events import AnyEvent
 from framework.model.market import moment
 from framework.model.units import Micros
 from framework.run import Clock
+from plugins.sandbox.rows import Pause
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.world import World
 
@@ -50,6 +51,16 @@ async def play(
         venue.flush()
         progress.reach(now_us)
     progress.finish(clock.now_us())
+
+
+async def rest_now_and_then(venue: Venue, clock: Clock, *, every_s: float, for_s: float) -> None:
+    """Let trading rest for `for_s` whenever it has gone on for `every_s`; never returns."""
+    while True:
+        for pause, seconds in ((Pause.NOTHING, every_s), (Pause.TRADING, for_s)):
+            venue.present()
+            venue.publish(venue.exchange.halt(pause))
+            venue.flush()
+            await clock.sleep(seconds)
 
 
 def _next(events: Iterator[AnyEvent], until_us: Micros | None) -> AnyEvent | None:

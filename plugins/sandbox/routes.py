@@ -107,7 +107,8 @@ ROUTES: Final = (
 
 def answer(venue: Venue, request: Request) -> Reply:
     """Answer one request; a refusal is an answer too."""
-    return answer_by(ROUTES, venue, request, partial(_paid, venue))
+    paid = partial(_paid, venue)
+    return answer_by(ROUTES, venue, request, paid, mischief=venue.mischief)
 
 
 def _paid(venue: Venue, route: Route, request: Request, now_us: Micros) -> bool:

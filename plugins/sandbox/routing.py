@@ -1,12 +1,15 @@
 """From a request to its answer, for any dialect: find the route, check the key, take the tokens."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
 
 from framework.model.units import Micros
 from plugins.sandbox.auth import Gate
+from plugins.sandbox.faults import RequestKind
+from plugins.sandbox.mischief import Mischief
 from plugins.sandbox.rates import DEFAULT_COST
 from plugins.sandbox.request import Reply, Request, segments
 from plugins.sandbox.rows import Refusal
@@ -71,12 +74,24 @@ def as_said(refusal: Refusal) -> Problem:
     return refused(refusal.status, refusal.code, refusal.message, refusal.details)
 
 
+def kind_of(route: Route) -> RequestKind:
+    """Return what a route is for: what goes wrong on purpose goes wrong by kind."""
+    if route.method == "GET":
+        return "market" if route.public else "account"
+    if "orders" not in route.shape:
+        return "manage"
+    if route.method == "DELETE":
+        return "cancel"
+    return "amend" if route.shape[-1] in {"amend", "decrease"} else "create"
+
+
 def answer_by(
     routes: Iterable[Route],
     counter: Counter,
     request: Request,
     paid: Callable[[Route, Request, Micros], bool],
     refuse: Callable[[Refusal], Problem] = as_said,
+    mischief: Mischief | None = None,
 ) -> Reply:
     """Answer one request; a refusal is an answer too.
 
@@ -86,6 +101,7 @@ def answer_by(
         request: The request.
         paid: Takes what a route costs, or says that it cannot.
         refuse: Puts a refusal of the core into the dialect's words.
+        mischief: What goes wrong on purpose.
     """
     try:
         route, names = _find(routes, request)
@@ -94,7 +110,8 @@ def answer_by(
         now_us = counter.present()
         if not paid(route, request, now_us):
             raise throttled()
-        return route.answer(counter, request, *names)
+        do = partial(route.answer, counter, request, *names)
+        return do() if mischief is None else mischief.answer(kind_of(route), do)
     except Refusal as refusal:
         problem = refuse(refusal)
     except Problem as caught:

@@ -44,7 +44,11 @@ async def serve(dialect: Dialect, stream: ByteStream) -> None:
     with suppress(*GONE):
         async with stream:
             http = HttpConnection(
-                stream, dialect.answer, partial(shake_hands, dialect), dialect.venue.door_us
+                stream,
+                dialect.answer,
+                partial(shake_hands, dialect),
+                dialect.venue.door_us,
+                dialect.venue.faults.reply_delay.total_seconds(),
             )
             upgraded = await http.run()
             if upgraded is not None:

@@ -5,15 +5,23 @@ present, so that a market that closed a moment ago is closed for that request.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
+from random import Random  # noqa: TID251 - a run's own generator is handed in
+from typing import Literal, TypeAlias
 
 from framework.model.events import QuoteTicked, TradePrinted
 from framework.model.units import Micros, Ticker
 from plugins.sandbox.auth import Gate
 from plugins.sandbox.candles import Candles
-from plugins.sandbox.channels import Feed
+from plugins.sandbox.channels import Feed, StreamLimits
 from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.faults import Faults
+from plugins.sandbox.mischief import Mischief, UnrulyStream
+from plugins.sandbox.past import AccountView, Past
 from plugins.sandbox.rates import BASIC, RateLimits
 from plugins.sandbox.rows import LifecycleNotice, Notice
+
+Repeats: TypeAlias = Literal["refuse", "return"]
 
 
 class Venue:
@@ -27,9 +35,13 @@ class Venue:
             when a world is served faster or slower than it happens.
         rate_limits: Whether requests cost tokens.
         archive_after_us: How old a row must be to leave the live reads; None keeps all there.
+        stream_limits: What one WebSocket may ask for.
+        repeats: What a create with a client id of before gets: 409, or the first order again.
+        faults: What goes wrong on purpose.
+        rng: What decides when.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
         self,
         exchange: SandboxExchange,
         gate: Gate,
@@ -38,10 +50,21 @@ class Venue:
         door_us: Callable[[], Micros] | None = None,
         rate_limits: bool = True,
         archive_after_us: Micros | None = None,
+        stream_limits: StreamLimits | None = None,
+        repeats: Repeats = "refuse",
+        faults: Faults | None = None,
+        rng: Random | None = None,
     ) -> None:
         self.exchange = exchange
         self.gate = gate
-        self.feed = Feed(exchange)
+        self.repeats = repeats
+        self.faults = faults or Faults()
+        dice = rng or Random(0)  # noqa: S311 - faults are no secret
+        self.mischief = None if faults is None else Mischief(faults, dice)
+        unruly = None if faults is None else UnrulyStream(faults, dice)
+        self.feed = Feed(exchange, stream_limits, unruly)
+        lag_us = self.faults.read_lag // timedelta(microseconds=1)
+        self._past = Past(exchange, lag_us) if lag_us else None
         self.tier = BASIC
         self.limits = RateLimits(self.tier) if rate_limits else None
         self.trades: list[TradePrinted] = []
@@ -74,16 +97,20 @@ class Venue:
                 self._quoted(notice)
             elif isinstance(notice, LifecycleNotice):
                 self._lived(notice)
+        if notices and self._past is not None:
+            self._past.note(notices)
         for tell in self._tell:
             tell(notices)
 
     @property
-    def account(self) -> SandboxExchange:
+    def account(self) -> AccountView:
         """What the reads of the account show."""
-        return self.exchange
+        return self._past or self.exchange
 
     def remember(self) -> None:
         """Take notice of a change of the account that no stream tells."""
+        if self._past is not None:
+            self._past.note(())
 
     def cutoff_us(self) -> Micros:
         """Return the moment before which rows are in the archive."""

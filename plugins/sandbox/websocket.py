@@ -4,6 +4,7 @@ wsproto keeps the protocol. Everything that is said between two flushes leaves a
 client that does not keep up is told so by the feed, which asks the outbox whether it is full.
 """
 
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -147,6 +148,35 @@ class Outbox:
             await self._room.wait()
 
 
+class LateOutbox(Outbox):
+    """An outbox whose messages leave a while after they were put in, in their order."""
+
+    def __init__(
+        self, protocol: Connection, limit: int, stream: ByteStream, delay_s: float
+    ) -> None:
+        super().__init__(protocol, limit, stream)
+        self._delay_s = delay_s
+        self._on_the_way: deque[tuple[float, bytes]] = deque()
+        self._departed = anyio.Event()
+
+    def push(self, text: bytes) -> None:
+        """Take one text message; it is written once its time has come."""
+        self._on_the_way.append((anyio.current_time() + self._delay_s, text))
+        self._departed.set()
+
+    async def deliver(self) -> None:
+        """Hand over each message at its time, for as long as the connection lasts."""
+        while True:
+            await self._departed.wait()
+            while self._on_the_way:
+                due, text = self._on_the_way[0]
+                await anyio.sleep(due - anyio.current_time())
+                self._on_the_way.popleft()
+                super().push(text)
+                self.flush()
+            self._departed = anyio.Event()
+
+
 def _text_header(length: int) -> bytes:
     """Return the head of an unmasked, unfragmented text frame (RFC 6455, section 5.2)."""
     if length < 126:
@@ -165,7 +195,9 @@ class Session:
         self._venue = dialect.venue
         self._stream = stream
         self._protocol = protocol
-        self._outbox = Outbox(protocol, buffer, stream)
+        delay_s = dialect.venue.faults.stream_delay.total_seconds()
+        self._late = LateOutbox(protocol, buffer, stream, delay_s) if delay_s else None
+        self._outbox = self._late or Outbox(protocol, buffer, stream)
         self._listener = dialect.listen(self._outbox)
         self._unanswered = 0
         self._pieces: list[bytes] = []
@@ -178,6 +210,8 @@ class Session:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._write, group.cancel_scope)
                 group.start_soon(self._beat, group.cancel_scope)
+                if self._late is not None:
+                    group.start_soon(self._late.deliver)
                 await self._read(first)
                 group.cancel_scope.cancel()
             with anyio.move_on_after(_FAREWELL_S), suppress(*GONE):

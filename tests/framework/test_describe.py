@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -5,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from framework import Duration, Money, Plugin, Price, Secret
 from framework.describe import Setting, describe, toml_of
@@ -14,6 +15,10 @@ from framework.describe import Setting, describe, toml_of
 class Colour(StrEnum):
     RED = "red"
     GREEN = "green"
+
+
+class Inner(BaseModel):
+    depth: int = Field(default=3, description="How deep.")
 
 
 class Everything(Plugin):
@@ -25,6 +30,8 @@ class Everything(Plugin):
     word: Literal["a", "b"] = "a"
     names: tuple[str, ...] = ("x", "y")
     key: Secret = Secret(env="NAME")
+    rates: Mapping[str, Money] = {}
+    inner: Inner = Inner()
 
 
 def test_describes_every_field_in_words():
@@ -37,6 +44,8 @@ def test_describes_every_field_in_words():
         Setting("word", '"a" or "b"', '"a"', ""),
         Setting("names", "list of text", '["x", "y"]', ""),
         Setting("key", "secret", "Secret(...)", ""),
+        Setting("rates", "table of dollars by text", "{}", ""),
+        Setting("inner.depth", "whole number", "3", "How deep."),
     )
 
 

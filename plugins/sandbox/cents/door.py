@@ -40,7 +40,8 @@ class Cents:
 
     def answer(self, request: Request) -> Reply:
         """Answer one request; a refusal is an answer too."""
-        return answer_by(ROUTES, self._counter, request, self._paid, refuse)
+        mischief = self.venue.mischief
+        return answer_by(ROUTES, self._counter, request, self._paid, refuse, mischief)
 
     def listen(self, outbox: Outbox) -> CentsSubscriber:
         """Take the commands of one connection; the first one makes the venue tell this dialect."""

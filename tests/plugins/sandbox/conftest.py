@@ -406,16 +406,24 @@ def door(open_door) -> Door:
     return open_door()
 
 
+@pytest.fixture(scope="session")
+def fresh_door(keys) -> Callable[[], Door]:
+    """Return a way to open the small world once more, for each example of a property."""
+
+    def opened() -> Door:
+        time, script = FakeTime(), small_world()
+        gate = Gate({keys.key_id: keys.public})
+        door = Door(Venue(SandboxExchange(script), gate, time, rate_limits=False), keys, time)
+        door.happen(*script.script)
+        return door
+
+    return opened
+
+
 @pytest.fixture(scope="module")
-def shared_door(keys) -> Door:
+def shared_door(fresh_door) -> Door:
     """The small world for properties, whose examples share it."""
-    time, script = FakeTime(), small_world()
-    venue = Venue(
-        SandboxExchange(script), Gate({keys.key_id: keys.public}), time, rate_limits=False
-    )
-    door = Door(venue, keys, time)
-    door.happen(*script.script)
-    return door
+    return fresh_door()
 
 
 @pytest.fixture

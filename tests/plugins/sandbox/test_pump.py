@@ -1,5 +1,7 @@
 """The world happens at its moments, timers in between, each moment as one."""
 
+from functools import partial
+
 import anyio
 import msgspec
 
@@ -10,8 +12,8 @@ from framework.testing.builders import NOW_US
 from plugins.sandbox.auth import Gate
 from plugins.sandbox.commands import Subscriber
 from plugins.sandbox.exchange import SandboxExchange
-from plugins.sandbox.pump import play
-from plugins.sandbox.rows import NewOrder
+from plugins.sandbox.pump import play, rest_now_and_then
+from plugins.sandbox.rows import NewOrder, Pause
 from plugins.sandbox.venue import Venue
 
 SECOND_US = 1_000_000
@@ -167,3 +169,19 @@ def test_of_a_world_of_unknown_length_only_the_end_is_reported(world):
     run_session(world, report=lambda done, text: seen.append((done, text)))
 
     assert seen == [(1.0, "2026-01-15 12:00:01 UTC")]
+
+
+def test_trading_rests_now_and_then_and_goes_on(world):
+    async def main(clock):
+        clock.start_at(world.start_us)
+        venue = Venue(SandboxExchange(world), Gate({}), clock.now_us)
+        seen = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(rest_now_and_then, venue, clock, every_s=10, for_s=5))
+            for second in (5, 12, 17, 27):
+                await clock.sleep((NOW_US + second * SECOND_US - clock.now_us()) / SECOND_US)
+                seen.append(venue.exchange.pause)
+            group.cancel_scope.cancel()
+        return seen
+
+    assert run_virtual(main) == [Pause.NOTHING, Pause.TRADING, Pause.NOTHING, Pause.TRADING]

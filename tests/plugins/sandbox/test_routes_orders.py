@@ -325,3 +325,12 @@ def test_a_batch_costs_by_the_order_and_must_fit_at_once(open_door):
     door.time.pass_seconds(0.2)
     rest = {"orders": [{"order_id": "nobody"}] * 10}
     assert door.ask(f"DELETE {ORDERS}/batched", rest)[0] == 200
+
+
+def test_a_repeated_client_id_may_bring_the_first_order_back(open_door):
+    door = open_door(repeats="return")
+    first = placed(door)
+    again = placed(door, count="99")
+
+    assert (again["order_id"], again["fill_count"]) == (first["order_id"], "10.00")
+    assert len(door.venue.exchange.orders) == 1

@@ -5,6 +5,7 @@ import json
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from pathlib import Path
+from random import Random  # noqa: TID251 - the type of a run's generator
 
 import anyio
 import pytest
@@ -15,6 +16,7 @@ from framework.errors import ConfigError, ExchangeError
 from framework.model.until import Until
 from framework.run import Mode, RunOptions
 from plugins.sandbox import Sandbox
+from plugins.sandbox.rows import Pause
 from plugins.sandbox.seeded import START_US
 
 MINUTE_US = 60_000_000
@@ -28,6 +30,7 @@ class FakeRun:
     def __init__(self, clock, **options):
         self.clock = clock
         self.options = RunOptions(**options)
+        self.rng = Random(1)
         self.reasons = []
         self.reports = []
 
@@ -246,3 +249,27 @@ def test_a_recording_is_a_path():
 
 def test_it_names_the_verbs_that_it_adds():
     assert [command.name for command in Sandbox().register_commands()] == list(Sandbox.commands)
+
+
+def test_the_switches_reach_the_exchange():
+    plugin = Sandbox.model_validate(
+        {
+            "shard_cash": {"2": "250.00"},
+            "archive_after": "1m",
+            "stream_markets": 5,
+            "stream_commands": 9,
+            "repeated_ids": "return",
+            "faults": {"read_lag": "250ms", "pause_every": "20s", "pause_for": "5s"},
+        }
+    )
+
+    async def visit(plugin, run):
+        venue = plugin._venue
+        await run.clock.sleep(22)
+        return venue.exchange.cash_by_shard(), venue.feed.limits, venue.repeats, venue.exchange
+
+    (cash, limits, repeats, exchange), _, _ = in_run(visit, plugin)
+
+    assert cash == {0: 10_000_000_000, 2: 250_000_000}
+    assert (limits.markets, limits.commands, repeats) == (5, 9, "return")
+    assert exchange.pause is Pause.TRADING

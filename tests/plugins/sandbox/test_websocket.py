@@ -1,6 +1,7 @@
 """The stream as clients see it: handshake, heartbeat, fragments, one write a moment, the end."""
 
 import json
+from datetime import timedelta
 
 import anyio
 import msgspec
@@ -23,6 +24,7 @@ from framework.model.events import BookChanged
 from framework.model.units import Side
 from framework.streams import memory_pipe
 from framework.testing.builders import NOW_US
+from plugins.sandbox.faults import Faults
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.websocket import HEARTBEAT, MAX_COMMAND, Outbox, Session
 
@@ -391,3 +393,39 @@ def test_any_byte_of_the_client_is_a_sign_of_life(door):
         return answer["type"]
 
     assert run_virtual(main) == "ok"
+
+
+def test_a_late_stream_keeps_its_order(open_door):
+    faults = Faults(stream_delay=timedelta(milliseconds=250))
+
+    async def main(clock):
+        door = open_door(faults=faults)
+        async with door.connect() as client:
+            await client.upgrade()
+            asked = anyio.current_time()
+            await client.command(
+                "subscribe", channels=["orderbook_delta"], market_tickers=["KXT-E-A"]
+            )
+            first = await client.frame()
+            waited = anyio.current_time() - asked
+            door.happen(delta(), delta())
+            rest = [await client.frame() for _ in range(3)]
+        return first["type"], waited, [frame["seq"] for frame in rest]
+
+    kind, waited, numbers = run_virtual(main)
+
+    assert (kind, numbers) == ("subscribed", [1, 2, 3])
+    assert waited == pytest.approx(0.25)
+
+
+def test_late_replies_leave_after_their_delay(open_door):
+    faults = Faults(reply_delay=timedelta(seconds=2))
+
+    async def main(clock):
+        door = open_door(faults=faults)
+        async with door.connect() as client:
+            asked = anyio.current_time()
+            status, _, _ = await client.ask("GET /trade-api/v2/exchange/status")
+            return status, anyio.current_time() - asked
+
+    assert run_virtual(main) == (200, pytest.approx(2))
