@@ -61,3 +61,11 @@ def test_without_times_any_shrinkage_may_have_been_the_print(seen, told):
 )
 def test_an_order_is_older_than_what_happened_later(joined, happened, predates):
     assert order(joined).predates(happened) is predates
+
+
+def test_a_shrinkage_accounts_for_prints_of_its_own_size_only():
+    resting = order(ahead=700)
+    resting.see(400, 1)
+
+    assert resting.pass_queue(300, 1) == 0
+    assert resting.pass_queue(500, 1) == 100
