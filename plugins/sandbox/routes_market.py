@@ -1,10 +1,11 @@
 """The public reads: exchange, series, events, markets, books and trades."""
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
 
-from framework.model.market import EventGroup, Market
+from framework.model.market import EventGroup, Market, Series
 from framework.model.units import Ticker
 from plugins.sandbox import selecting
 from plugins.sandbox.rates import CANCEL_COST, DEFAULT_COST, LOOKUP_COST, SHARDS
@@ -17,6 +18,7 @@ from plugins.sandbox.wire import bad_parameter, iso, refused
 from plugins.sandbox.wire_market import (
     EventBody,
     MarketBody,
+    SeriesBody,
     book_body,
     event_body,
     market_body,
@@ -83,16 +85,35 @@ def endpoint_costs(_venue: Venue, _request: Request) -> Reply:
 
 def series_list(venue: Venue, request: Request) -> Reply:
     """Answer `GET /series`, which has no paging."""
-    found, terms = selecting.series(venue, request.query), series_terms(venue)
-    return reply({"series": [series_body(series, terms.get(series.ticker)) for series in found]})
+    show = _series_shown(venue, volume=request.query.flag("include_volume"))
+    return reply({"series": [show(series) for series in selecting.series(venue, request.query)]})
 
 
-def series_one(venue: Venue, _request: Request, ticker: Ticker) -> Reply:
+def series_one(venue: Venue, request: Request, ticker: Ticker) -> Reply:
     """Answer `GET /series/{ticker}`."""
     series = venue.exchange.series.get(ticker)
     if series is None:
         raise refused(404, "not_found")
-    return reply({"series": series_body(series, series_terms(venue).get(ticker))})
+    show = _series_shown(venue, volume=request.query.flag("include_volume"))
+    return reply({"series": show(series)})
+
+
+def _series_shown(venue: Venue, *, volume: bool) -> Callable[[Series], SeriesBody]:
+    """Return a way to show a series as its markets are now."""
+    terms = series_terms(venue)
+    shards: dict[Ticker | None, int] = {}
+    volumes: dict[Ticker | None, int] = {}
+    for market in venue.exchange.markets.values():
+        series = selecting.series_of(venue, market)
+        shards[series] = market.shard
+        volumes[series] = volumes.get(series, 0) + (market.volume_e2 or 0)
+
+    def shown(series: Series) -> SeriesBody:
+        name = series.ticker
+        traded_e2 = volumes.get(name, 0) if volume else None
+        return series_body(series, terms.get(name), shard=shards.get(name, 0), volume_e2=traded_e2)
+
+    return shown
 
 
 def events_list(venue: Venue, request: Request) -> Reply:

@@ -24,7 +24,7 @@ from framework.model.market import (
     PriceGrid,
     Series,
 )
-from framework.model.units import ONE_DOLLAR_E4, Micros, Side, complement
+from framework.model.units import E2, ONE_DOLLAR_E4, Micros, Side, complement
 from plugins.sandbox.rows import FeeOverride
 from plugins.sandbox.wire import count_text, iso, plain_number, price_text, quote_text
 
@@ -271,10 +271,25 @@ class SeriesBody(msgspec.Struct, kw_only=True):
     additional_prohibitions: list[str] | None = None
     contract_url: str = ""
     contract_terms_url: str = ""
+    exchange_index: int = 0
+    volume_fp: str | UnsetType = UNSET
 
 
-def series_body(series: Series, terms: FeeTerms | None = None) -> SeriesBody:
-    """Return a series, with the fees it charges now where they are known."""
+def series_body(
+    series: Series,
+    terms: FeeTerms | None = None,
+    *,
+    shard: int = 0,
+    volume_e2: E2 | None = None,
+) -> SeriesBody:
+    """Return a series, with the fees it charges now where they are known.
+
+    Args:
+        series: The series.
+        terms: Its fees now; None where only the series itself tells them.
+        shard: Where its newest event trades.
+        volume_e2: What its markets traded, when that was asked for.
+    """
     fees = terms or FeeTerms(series.fee_type, series.fee_multiplier)
     return SeriesBody(
         ticker=series.ticker,
@@ -284,6 +299,8 @@ def series_body(series: Series, terms: FeeTerms | None = None) -> SeriesBody:
         tags=list(series.tags) or None,
         fee_type=fees.fee_type,
         fee_multiplier=plain_number(fees.multiplier),
+        exchange_index=shard,
+        volume_fp=UNSET if volume_e2 is None else count_text(volume_e2),
     )
 
 

@@ -171,3 +171,25 @@ def test_a_resting_order_is_filled_by_what_happens_later(door):
 
     assert shown["status"] == "executed"
     assert shown["maker_fill_cost_dollars"] == "9.100000"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("", []),
+        ("?settlement_status=settled", ["KXT-E-A"]),
+        ("?settlement_status=all", ["KXT-E-A"]),
+    ],
+)
+def test_positions_of_paid_markets_are_shown_on_request(door, query, found):
+    placed(door)
+    paid = Settlement(ticker="KXT-E-A", at_us=NOW_US, result="yes", yes_pays_e4=10_000)
+    door.happen(MarketSettled(at_us=NOW_US, settlement=paid))
+    rows = door.ask(f"GET /portfolio/positions{query}")[1]["market_positions"]
+
+    assert [row["ticker"] for row in rows] == found
+    assert all(row["realized_pnl_dollars"] == "0.800000" for row in rows)
+
+
+def test_an_unknown_settlement_status_is_refused(door):
+    assert door.ask("GET /portfolio/positions?settlement_status=some")[0] == 400

@@ -380,3 +380,12 @@ def test_books_are_read_many_at_once(door):
 def test_events_are_found_by_their_markets_moments(door, query, found):
     assert len(door.ask(f"GET /events{query}")[1]["events"]) == found
     assert door.ask("GET /events?with_milestones=true")[1]["milestones"] == []
+
+
+def test_a_series_names_its_shard_and_on_request_its_volume(door):
+    plain = door.ask("GET /series/KXT")[1]["series"]
+    asked = door.ask("GET /series?include_volume=true")[1]["series"][0]
+
+    assert plain["exchange_index"] == 2
+    assert "volume_fp" not in plain
+    assert asked["volume_fp"] == "12.50"
