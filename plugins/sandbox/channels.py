@@ -119,14 +119,12 @@ class Subscription:
         """False once it overflowed: the exchange sends nothing more on it."""
         self._numbered = channel in _NUMBERED
 
-    def data(self, kind: str, body: Raw, reply_to: int = 0) -> bytes:
-        """Send a channel message; it carries a number on numbered channels only."""
-        frame = self.frame(kind, body, reply_to)
-        self.outbox.push(frame)
-        return frame
+    def data(self, kind: str, body: Raw, reply_to: int = 0) -> None:
+        """Send a channel message."""
+        self.outbox.push(self.frame(kind, body, reply_to))
 
     def frame(self, kind: str, body: Raw, reply_to: int = 0) -> bytes:
-        """Return a channel message; its number is taken whether it is sent or not."""
+        """Return a channel message; it carries the next number, on numbered channels only."""
         seq = 0
         if self._numbered:
             seq = self.seq = self.seq + 1

@@ -19,6 +19,9 @@ Rates: TypeAlias = Mapping[RequestKind, Ratio]
 class Faults(BaseModel):
     """How often each thing goes wrong; nothing does unless it is set.
 
+    Requests go wrong in both dialects; lost, doubled and swapped messages and ended subscriptions
+    are today's only, whose client can see them by their numbers.
+
     Rates are shares of requests or of stream messages, from 0 to 1, and come from the run's
     randomness, so that one seed gives the same faults.
     """

@@ -107,7 +107,7 @@ class UnrulyStream:
         """Start with the rates and the generator that decides."""
         self._faults = faults
         self._dice = _Dice(rng)
-        self._held: dict[int, tuple[Subscription, bytes]] = {}
+        self._held: dict[Subscription, bytes] = {}
 
     def send(self, subscription: Subscription, kind: str, body: Raw) -> int | None:
         """Send a message, or not, or wrongly; return the error that ends the subscription."""
@@ -119,13 +119,13 @@ class UnrulyStream:
         frame = subscription.frame(kind, body)
         if falls(faults.gaps):
             return None
-        held = self._held.pop(id(subscription), None)
+        held = self._held.pop(subscription, None)
         if held is None and falls(faults.swaps):
-            self._held[id(subscription)] = (subscription, frame)
+            self._held[subscription] = frame
             return None
         subscription.outbox.push(frame)
         if falls(faults.duplicates):
             subscription.outbox.push(frame)
         if held is not None:
-            subscription.outbox.push(held[1])
+            subscription.outbox.push(held)
         return None

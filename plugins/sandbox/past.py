@@ -2,20 +2,25 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from framework.model.units import E6, Micros, Side
 from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.rows import (
+    FillNotice,
     FillRow,
+    LifecycleNotice,
     Notice,
     OrderNotice,
     OrderRow,
     PositionRow,
     SettlementRow,
 )
+
+_PRIVATE: Final = (OrderNotice, FillNotice, LifecycleNotice)
+"""What may come with a change of the account; the rest is the market's."""
 
 
 class AccountView(Protocol):
@@ -76,8 +81,13 @@ class Past:
 
     def note(self, notices: Iterable[Notice]) -> None:
         """Take notice of what happened; it is shown once the lag is over."""
-        orders = tuple(notice.order for notice in notices if isinstance(notice, OrderNotice))
-        self._waiting.append(self._moment(orders))
+        private = [notice for notice in notices if isinstance(notice, _PRIVATE)]
+        if private:
+            self.mark(one.order for one in private if isinstance(one, OrderNotice))
+
+    def mark(self, orders: Iterable[OrderRow] = ()) -> None:
+        """Take notice of what the account is now, and of the orders that changed."""
+        self._waiting.append(self._moment(tuple(orders)))
 
     @property
     def now_us(self) -> Micros:

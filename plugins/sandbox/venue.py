@@ -97,7 +97,7 @@ class Venue:
                 self._quoted(notice)
             elif isinstance(notice, LifecycleNotice):
                 self._lived(notice)
-        if notices and self._past is not None:
+        if self._past is not None:
             self._past.note(notices)
         for tell in self._tell:
             tell(notices)
@@ -110,7 +110,7 @@ class Venue:
     def remember(self) -> None:
         """Take notice of a change of the account that no stream tells."""
         if self._past is not None:
-            self._past.note(())
+            self._past.mark()
 
     def cutoff_us(self) -> Micros:
         """Return the moment before which rows are in the archive."""
