@@ -26,10 +26,11 @@ class Range(msgspec.Struct):
     close_e4: E4
 
     def see(self, value_e4: E4) -> None:
-        """Take the next value."""
-        self.low_e4 = min(self.low_e4, value_e4)
-        self.high_e4 = max(self.high_e4, value_e4)
-        self.close_e4 = value_e4
+        """Take the next value; most are the last one again."""
+        if value_e4 != self.close_e4:
+            self.low_e4 = min(self.low_e4, value_e4)
+            self.high_e4 = max(self.high_e4, value_e4)
+            self.close_e4 = value_e4
 
     def follow(self, later: "Range") -> None:
         """Take the values of a later period."""
@@ -121,10 +122,12 @@ class Candles:
 
     def _minute(self, ticker: Ticker, at_us: Micros, bid: E4, ask: E4) -> Candle:
         """Return the candle of a moment; a new one opens where the last one closed."""
-        minutes = self._minutes.setdefault(ticker, [])
-        ends = _end(at_us, 1)
-        if minutes and minutes[-1].end_us >= ends:
+        minutes = self._minutes.get(ticker)
+        if minutes is None:
+            minutes = self._minutes[ticker] = []
+        elif at_us <= minutes[-1].end_us:
             return minutes[-1]
+        ends = _end(at_us, 1)
         interest_e2 = 0
         if minutes:
             last = minutes[-1]
