@@ -28,7 +28,7 @@ from framework.implementations import (
 )
 from framework.plugin import Plugin
 from framework.settings import PLUGINS, RESERVED, STRATEGIES, PluginTable, Settings
-from framework.validation import near_miss, validated
+from framework.validation import near_miss, unsaid, validated
 
 _EXCHANGE: Final = "open_exchange"
 
@@ -141,7 +141,7 @@ def load_plugins(
     for choice in choices:
         if choice.enabled:
             plugin, errors = _instance(settings.source, choice, catalog)
-            problems += errors if catalog.importable else []
+            problems += _unsaid(errors, settings) if catalog.importable else []
             if errors:
                 faults[choice.table.name] = "; ".join(str(error) for error in errors)
             if plugin is not None:
@@ -155,6 +155,13 @@ def load_plugins(
         problems += _exchange_problems(settings.source, loaded)
     loaded.problems = tuple(problems)
     return loaded
+
+
+def _unsaid(errors: list[FrameworkError], settings: Settings) -> list[FrameworkError]:
+    """Return the errors about keys that the settings have not found fault with already."""
+    file = f"{settings.source}: "
+    said = [line.removeprefix(file) for line in settings.problems]
+    return [error for error in errors if unsaid([str(error).removeprefix(file)], said)]
 
 
 # --------------------------------------------------------------------------- name to class
@@ -194,6 +201,9 @@ def class_of(table: PluginTable, found: Found | None, catalog: Catalog) -> type[
         raise PluginError(table.name, None, f"can't be imported: {catalog.problems[0]}")
     target = table.use or (found.target if found else "")
     name, _, wanted = target.partition(":")
+    kind = name.partition(".")[0]
+    if kind in {PLUGINS, STRATEGIES} and kind != table.kind:
+        raise ConfigError(f"{table.key}.use: {target} belongs in [{kind}.{table.name}]")
     module = _imported(table.name, name, found.where if found and not table.use else target)
     file = getattr(module, "__file__", None)
     if found and found.file and not table.use and file and not found.file.samefile(file):
@@ -238,8 +248,7 @@ def _instance(
     try:
         kind = class_of(table, choice.found, catalog)
     except ConfigError as error:
-        why = "" if choice.why == "table" else f" (wanted by {choice.why})"
-        return None, [ConfigError(f"{source}: {error}{why}")]
+        return None, [ConfigError(f"{source}: {_wanted(choice, error)}")]
     except PluginError as error:
         return None, [error]
     broken: list[FrameworkError] = list(broken_promises(table.name, kind))
@@ -254,6 +263,15 @@ def _instance(
         return None, broken
     broken += [ConfigError(f"{source}: {line}") for line in faults]
     return (None if broken else plugin), broken
+
+
+def _wanted(choice: Choice, error: ConfigError) -> str:
+    """Return why a plugin is none, in the words of who wants it: a table, a mode, a default."""
+    by, _, mode = choice.why.partition(" ")
+    if by == "mode" and choice.found is None and choice.table.use is None:
+        absent = f"needs the plugin {choice.table.name}, which is not there yet"
+        return f"framework.mode: {mode} {absent}: choose another mode"
+    return str(error) if choice.why == "table" else f"{error} (wanted by {choice.why})"
 
 
 def plugin_of(settings: Settings, name: str) -> Plugin:
@@ -290,16 +308,17 @@ def _exchange_problems(source: str, loaded: LoadedPlugins) -> Iterator[ConfigErr
     if len(names) > 1:
         yield ConfigError(f"{source}: {' and '.join(names)} open an exchange: disable all but one")
     elif not names:
-        able = ", ".join(_built_in_exchanges(loaded)) or "none is built in"
+        able = ", ".join(built_in_with(_EXCHANGE, loaded)) or "none is built in"
         yield ConfigError(f"{source}: no enabled plugin opens an exchange: enable one ({able})")
 
 
-def _built_in_exchanges(loaded: LoadedPlugins) -> Iterator[str]:
+def built_in_with(hook: str, loaded: LoadedPlugins) -> Iterator[str]:
+    """Yield the built-in plugins that answer a hook, on or off."""
     for found in loaded.catalog.found.values():
         if found.origin == BUILT_IN:
             with Fence():
                 kind = class_of(PluginTable(found.kind, found.name), found, loaded.catalog)
-                if _EXCHANGE in hooks_of(kind):
+                if hook in hooks_of(kind):
                     yield found.name
 
 

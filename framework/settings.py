@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from framework.errors import ConfigError
 from framework.model.units import Duration, to_duration
 from framework.run import Mode
-from framework.validation import near_miss, shown, validated
+from framework.validation import near_miss, shown, unsaid, validated
 
 CONFIG_NAME: Final = "kalshi.toml"
 PACKAGED_NAME: Final = "the packaged default"
@@ -256,7 +256,7 @@ def _framework(raw: object, problems: list[str]) -> FrameworkSettings:
         problems.append(f"framework: must be a table (was {shown(raw)})")
         return FrameworkSettings()
     settings, faults = validated(FrameworkSettings, raw, "framework")
-    problems += faults
+    problems += unsaid(faults, problems)
     return FrameworkSettings() if settings is None else settings
 
 

@@ -54,9 +54,12 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     fees: Decimal
     gained: Decimal
     lost: Decimal
+    """Gained and lost are those of markets that are over, after fees."""
     realized: Decimal
     cash: Decimal
     open_positions: int
+    open_cost: Decimal
+    """What these were bought for: opening cash + realized = cash + open_cost."""
 
 
 class _Market:
@@ -218,4 +221,5 @@ class Tally:
             realized=money_of(self._books.realized_e6),
             cash=money_of(self._books.cash_e6),
             open_positions=len(self._books.positions),
+            open_cost=money_of(self._books.cost_e6),
         )

@@ -55,6 +55,12 @@ def near_miss(name: str, known: Iterable[str]) -> str:
     return f'; did you mean "{close[0]}"?' if close else ""
 
 
+def unsaid(faults: Iterable[str], said: Iterable[str]) -> list[str]:
+    """Return the faults of keys about which nothing was said yet; a line is `key: reason`."""
+    keys = {line.partition(": ")[0] for line in said}
+    return [line for line in faults if line.partition(": ")[0] not in keys]
+
+
 def shown(value: object) -> str:
     """Return a value of a TOML file as a person wrote it, shortened."""
     if isinstance(value, bool):

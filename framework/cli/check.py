@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from rich.table import Table
 from framework.cli.exits import WRONG_SETTINGS
 from framework.cli.project import project_options, survey
 from framework.describe import toml_of
-from framework.loader import LoadedPlugins, live_problems, looked_at
+from framework.loader import LoadedPlugins, built_in_with, live_problems, looked_at
 from framework.quarantine import read_quarantine
 from framework.run import Mode
 from framework.settings import Settings
@@ -55,17 +56,36 @@ def limits_of(loaded: LoadedPlugins) -> dict[str, dict[str, str]]:
 
 
 def _warnings(settings: Settings, loaded: LoadedPlugins) -> list[str]:
-    """Return what does not stop a run: broken plugins that are off, quarantined ones."""
+    """Return what does not stop a run: what keeps it from buying, and plugins that are out."""
+    idle = [] if loaded.problems else list(_idle(loaded))
     broken = [
         f"{row.name} is off, and broken: {row.fault}"
         for row in looked_at(loaded)
         if row.fault is not None and not row.enabled
     ]
     quarantined = read_quarantine(settings.runs_dir)
-    return broken + [
-        f"{name} is quarantined: {why}; `framework plugins enable {name}` brings it back"
-        for name, why in quarantined.items()
+    return [
+        *idle,
+        *broken,
+        *(
+            f"{name} is quarantined: {why}; `framework plugins enable {name}` brings it back"
+            for name, why in quarantined.items()
+        ),
     ]
+
+
+def _idle(loaded: LoadedPlugins) -> Iterator[str]:
+    """Yield what is allowed and buys nothing."""
+    if not loaded.strategies:
+        yield "no strategy is enabled, so a run buys nothing"
+    unsized = [name for name in loaded.strategies if not loaded.hooks("size_entry", name)]
+    if unsized:
+        able = ", ".join(built_in_with("size_entry", loaded))
+        for name in unsized:
+            yield (
+                f"{loaded.key_of(name)}: no enabled plugin sizes its entries, so it buys nothing: "
+                f"enable one ({able})"
+            )
 
 
 def _report(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import click
 import msgspec
@@ -11,15 +11,20 @@ import msgspec
 from framework.cli.exits import BROKEN_DATA
 from framework.cli.journals import journal_path, reading
 from framework.cli.runs import runs_option
+from framework.cli.suggesting import Suggesting
+from framework.errors import ConfigError
 from framework.journal import JournalReader, JournalReport, verify
+from framework.model.events import AnyEvent
 from framework.model.market import moment
 from framework.model.records import Record, Verdict
+from framework.validation import near_miss
 
+EVENTS: Final = tuple(sorted(kind.__name__ for kind in get_args(AnyEvent)))
 _WIDTH: Final = 160
 """Characters of an event's terms."""
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def journal() -> None:
     """Verify and read the journal of a run."""
 
@@ -71,6 +76,9 @@ def show(
     as_json: bool,  # noqa: FBT001 - click hands options over by name
 ) -> None:
     """Print what happened and what was decided, as far as the journal's seals hold."""
+    if event not in {None, *EVENTS}:
+        near = near_miss(str(event), EVENTS) or f"; there are {', '.join(EVENTS)}"
+        raise ConfigError(f"--type {event}: no such event{near}")
     reader = JournalReader(journal_path(run_or_path, runs))
     wanted = (record for record in reader if event in {None, type(record.event).__name__})
     lines = _json_lines(wanted) if as_json else _lines(wanted)

@@ -16,6 +16,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from framework.cli import exits
+from framework.cli.suggesting import Suggesting
 from framework.errors import FrameworkError
 from framework.faults import Fence
 
@@ -37,7 +38,7 @@ VERBS: Final = {
 """Every built-in verb: where it is, and its line in `--help`."""
 
 
-class _Verbs(click.Group):
+class _Verbs(Suggesting):
     """Verbs known by name and imported when called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from framework.choosing import PluginRow
 from framework.cli.project import config_option, project_options, survey
+from framework.cli.suggesting import Suggesting
 from framework.describe import describe, toml_of
 from framework.errors import ConfigError
 from framework.implementations import hooks_of
@@ -21,7 +22,7 @@ from framework.switching import switch
 from framework.validation import near_miss
 
 
-@click.group()
+@click.group(cls=Suggesting)
 def plugins() -> None:
     """List, explain, enable and disable plugins."""
 

@@ -155,10 +155,14 @@ def show(result: RunResult) -> None:
         ("decided", f"{totals.signals} signals, {totals.orders} orders, {totals.fills} fills"),
         ("bought", f"{totals.bought} contracts"),
         ("sold", f"{totals.sold} contracts"),
-        ("settled", f"{totals.settled} positions, {totals.open_positions} still open"),
+        (
+            "settled",
+            f"{totals.settled} positions, {totals.open_positions} still open"
+            + (f" (bought for ${totals.open_cost})" if totals.open_positions else ""),
+        ),
         ("fees", f"${totals.fees}"),
-        ("gained", f"${totals.gained}"),
-        ("lost", f"${totals.lost}"),
+        ("gained", f"${totals.gained} after fees"),
+        ("lost", f"${totals.lost} after fees"),
         ("result", f"${totals.realized} after fees; cash ${totals.cash}"),
         (
             "run",

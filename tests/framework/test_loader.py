@@ -129,8 +129,47 @@ def test_a_plugin_that_only_the_mode_wants_is_named_with_who_wants_it(make_proje
     wanted = replace(settings, packaged={"modes": {"demo": ["absent"]}, "defaults": []})
 
     assert lines(load_plugins(wanted)) == [
-        "kalshi.toml: plugins.absent: unknown plugin (wanted by mode demo)"
+        (
+            "kalshi.toml: framework.mode: demo needs the plugin absent, which is not there yet: "
+            "choose another mode"
+        )
     ]
+
+
+def test_paper_says_that_its_plugin_is_not_there_yet(make_project):
+    root = make_project('[framework]\nmode = "paper"\n[plugins.test_exchange]')
+
+    assert lines(load_plugins(read_settings(root=root))) == [
+        (
+            "kalshi.toml: framework.mode: paper needs the plugin paper, which is not there yet: "
+            "choose another mode"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "use", "right"),
+    [
+        ("plugins.again", "strategies.mine:Mine", "strategies.again"),
+        ("strategies.again", "plugins.simple:Simple", "plugins.again"),
+    ],
+)
+def test_a_table_of_the_other_kind_is_refused(load, table, use, right):
+    loaded = load(f'[{table}]\nuse = "{use}"', strategies__mine=STRATEGY, plugins__simple=SIMPLE)
+
+    assert lines(loaded) == [f"kalshi.toml: {table}.use: {use} belongs in [{right}]"]
+    assert "again" not in loaded.instances
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
+def test_a_number_that_is_none_is_told_once(load, value):
+    loaded = load(f"[plugins.liquidity]\nmin_volume = {value}\nmax_spread_ratio = {value}")
+
+    assert [line.partition(": must be finite")[0] for line in lines(loaded)] == [
+        "kalshi.toml: plugins.liquidity.min_volume",
+        "kalshi.toml: plugins.liquidity.max_spread_ratio",
+    ]
+    assert row(loaded, "liquidity").fault is not None
 
 
 def test_several_instances_of_one_class_are_several_plugins(load):

@@ -91,6 +91,7 @@ CASES = [
     ("[plugins.'a b']", "plugins.a b: a name is letters, digits and underscores, starting with a letter"),
     ("[plugins.a]\n[strategies.a]", "strategies.a: the name is taken by plugins.a: rename one"),
     ("[strategies.a]\nfor = ['b']", "strategies.a.for: only shared plugins speak for strategies: remove it"),
+    ("[framework]\nplugin_faults_limit = nan", "framework.plugin_faults_limit: must be finite (was NaN)"),
     ("[plugins.a]\nx = inf", "plugins.a.x: must be finite (was Infinity)"),
     ("[plugins.a]\nx = [nan]", "plugins.a.x[0]: must be finite (was NaN)"),
     ("[plugins.a]\nx = '-----BEGIN RSA PRIVATE KEY-----'", 'plugins.a.x: is a secret: write { env = "NAME" } or { file = "PATH" }, never the value'),

@@ -137,6 +137,21 @@ def test_starts_from_the_cash_of_the_account_and_follows_it():
     assert counted.totals().cash == Decimal("91.00")
 
 
+def test_money_adds_up_with_a_position_still_open():
+    opening = Decimal(100)
+    counted = tally(
+        told(account_report(recovery=True, cash_e6=100_000_000)),
+        BUY,
+        filled(price="0.90", quantity=10, fee="0.07"),
+        filled(trade_id="t2", ticker="OTHER", price="0.50", quantity=4, fee="0.01"),
+        paid("yes"),
+    )
+
+    totals = counted.totals()
+    assert (totals.open_positions, totals.open_cost) == (1, Decimal("2.00"))
+    assert opening + totals.realized == totals.cash + totals.open_cost
+
+
 def test_what_an_earlier_run_settled_is_not_counted_again():
     earlier = told(LedgerRead(at_us=NOW_US, opening_cash_e6=0))
 

@@ -1,9 +1,18 @@
 import json
+from functools import partial
+
+import pytest
 
 from framework.cli.main import main
 from framework.quarantine import put_into_quarantine
 
-GOOD = "[plugins.test_exchange]\n[plugins.limit]\nmost = 7\n"
+GOOD = """
+[plugins.test_exchange]
+[plugins.limit]
+most = 7
+[plugins.fixed_dollars]
+[strategies.buyer]
+"""
 LIMIT = """
     from framework import Money, Plugin, hookimpl
 
@@ -15,6 +24,22 @@ LIMIT = """
         def check_risk(self, order):
             return None
 """
+
+
+BUYER = """
+    from framework import Plugin, hookimpl
+
+    class Buyer(Plugin):
+        @hookimpl
+        def signal_entry(self, snapshot):
+            return None
+"""
+
+
+@pytest.fixture
+def make_project(make_project):
+    """Write a project that has a strategy."""
+    return partial(make_project, strategies__buyer=BUYER)
 
 
 def report(capsys, *options):
@@ -30,6 +55,7 @@ def test_all_is_well(make_project, capsys):
     assert code == 0
     assert found["problems"] == []
     assert found["limits"] == {"plugins.limit": {"most": "7.00"}}
+    assert found["warnings"] == []
     assert main(["check"]) == 0
     assert "all is well" in capsys.readouterr().out
 
@@ -66,6 +92,38 @@ def test_quarantined_plugins_are_warned_of(make_project, capsys):
 
     assert code == 0
     assert "limit is quarantined: did not return" in found["warnings"][0]
+
+
+def test_a_strategy_whose_entries_nobody_sizes_is_warned_of(make_project, capsys):
+    make_project(
+        GOOD.replace("[plugins.fixed_dollars]", '[plugins.fixed_dollars]\nfor = ["buyer"]')
+        + '[strategies.other]\nuse = "strategies.buyer:Buyer"',
+        plugins__limit=LIMIT,
+    )
+
+    code, found = report(capsys)
+
+    assert code == 0
+    assert found["warnings"] == [
+        (
+            "strategies.other: no enabled plugin sizes its entries, so it buys nothing: "
+            "enable one (fixed_dollars, fixed_fraction)"
+        )
+    ]
+    assert main(["check"]) == 0
+    assert "warning: strategies.other: no enabled" in capsys.readouterr().err
+
+
+def test_settings_without_an_enabled_strategy_are_warned_of(make_project, capsys):
+    make_project(
+        GOOD.replace("[strategies.buyer]", "[strategies.buyer]\nenabled = false"),
+        plugins__limit=LIMIT,
+    )
+
+    code, found = report(capsys)
+
+    assert code == 0
+    assert found["warnings"] == ["no strategy is enabled, so a run buys nothing"]
 
 
 def test_live_wants_every_limit_written_out(make_project, capsys):

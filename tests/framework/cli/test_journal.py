@@ -152,6 +152,22 @@ def test_shows_only_the_events_asked_for(call):
     assert [json.loads(line)["event"]["type"] for line in out.splitlines()] == ["MarketChanged"]
 
 
+def test_an_event_that_does_not_exist_is_wrong_use_and_the_near_miss_is_named(call):
+    code, out, err = call("show", "s1", "--type", "MarketChangd")
+
+    assert (code, out) == (WRONG_USE, "")
+    assert '--type MarketChangd: no such event; did you mean "MarketChanged"?' in err
+
+
+def test_an_event_unlike_any_other_is_answered_with_all_of_them(call):
+    code, _, err = call("show", "s1", "--type", "Bogus")
+
+    assert code == WRONG_USE
+    assert "--type Bogus: no such event; there are " in err
+    assert "ClockTicked" in err
+    assert "OrderFilled" in err
+
+
 @pytest.mark.parametrize(("limit", "shown"), [("0", 0), ("2", 2), ("9", 3)])
 def test_shows_only_the_first(call, limit, shown):
     assert call("show", "s1", "--json", "--limit", limit)[1].count("\n") == shown

@@ -101,8 +101,24 @@ def test_every_verb_of_the_table_can_be_called(name):
 def test_an_unknown_verb_is_wrong_use(make_project, capsys):
     make_project()
 
-    assert call("rum") == exits.WRONG_SETTINGS
-    assert "rum" in capsys.readouterr().err
+    assert call("zzz") == exits.WRONG_SETTINGS
+    assert "no verb 'zzz'; --help lists them" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        (["rnu"], "run"),
+        (["sandbx"], "sandbox"),
+        (["plugins", "lst"], "list"),
+        (["journal", "verfy"], "verify"),
+    ],
+)
+def test_a_mistyped_verb_is_answered_with_the_near_miss(make_project, capsys, wrong, meant):
+    make_project()
+
+    assert call(*wrong) == exits.WRONG_SETTINGS
+    assert f"no verb '{wrong[-1]}'; did you mean \"{meant}\"?" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
