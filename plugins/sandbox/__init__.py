@@ -171,6 +171,7 @@ class Sandbox(Plugin):
             world,
             cash_e6=to_e6(self.cash),
             other_shards={shard: to_e6(cash) for shard, cash in self.shard_cash.items()},
+            pauses=world.pauses,
         )
         return Venue(
             exchange,

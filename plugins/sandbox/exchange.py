@@ -27,6 +27,7 @@ from plugins.sandbox.group_desk import GroupDesk
 from plugins.sandbox.life import SWEEP_AFTER_US, MarketLife, Timer
 from plugins.sandbox.listings import Listing, MarketsView
 from plugins.sandbox.orders import OrderDesk
+from plugins.sandbox.pauses import PlannedPause
 from plugins.sandbox.rows import (
     Amendment,
     EventNotice,
@@ -78,6 +79,7 @@ class SandboxExchange:
         *,
         cash_e6: E6 = 10_000_000_000,
         other_shards: Mapping[int, E6] | None = None,
+        pauses: Sequence[PlannedPause] = (),
     ) -> None:
         """Open the exchange before the world's first event.
 
@@ -85,6 +87,7 @@ class SandboxExchange:
             world: What will happen; its events are handed to `advance` by the caller.
             cash_e6: The account's cash on shard 0.
             other_shards: Its cash elsewhere.
+            pauses: When everything rests; they begin and end by themselves.
         """
         self.now_us: Micros = world.start_us
         self.series: Mapping[Ticker, Series] = world.series
@@ -100,6 +103,10 @@ class SandboxExchange:
         self._timers: list[tuple[Micros, int, Timer, str]] = []
         self._timers_set = 0
         self._announced: set[Ticker] = set()
+        self.pauses = pauses
+        for begin_us, end_us, pause in pauses:
+            self._set_timer(begin_us, "pause", pause)
+            self._set_timer(end_us, "pause", Pause.NOTHING)
 
     # ---------------------------------------------------------------------------------- reads
 
@@ -314,6 +321,8 @@ class SandboxExchange:
             self.now_us = max(self.now_us, due_us)
             if kind == "expire":
                 notices += self._desk.expire(name, due_us, self.now_us)
+            elif kind == "pause":
+                notices += self.halt(Pause(name))
             elif kind == "close":
                 self._life.close(self._listings[name], self.now_us)
             elif kind == "fees":

@@ -28,7 +28,7 @@ from plugins.sandbox.rows import (
 SWEEP_AFTER_US: Final = 250_000
 """Resting orders outlive the close a little: nothing trades, and a cancel fails as inactive."""
 
-Timer: TypeAlias = Literal["close", "sweep", "expire", "fees"]
+Timer: TypeAlias = Literal["close", "sweep", "expire", "fees", "pause"]
 _RESULTS: Final = frozenset({"yes", "no", "scalar"})
 _PAYS: Final = {"yes": ONE_DOLLAR_E4, "no": 0}
 _NOTHING: Final = FeeOverride()

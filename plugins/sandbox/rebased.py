@@ -4,7 +4,7 @@ Clients sign with their own clocks and compare a market's close with them; both 
 world of last year. Tickers keep their old dates.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -20,6 +20,7 @@ from framework.model.events import (
 )
 from framework.model.market import EventGroup, Market, Series
 from framework.model.units import Micros, Ticker
+from plugins.sandbox.pauses import PlannedPause
 from plugins.sandbox.world import World
 
 
@@ -49,6 +50,15 @@ class RebasedWorld:
     def event_groups(self) -> Mapping[Ticker, EventGroup]:
         """Every event group of the world."""
         return self._world.event_groups
+
+    @property
+    def pauses(self) -> Sequence[PlannedPause]:
+        """When the whole exchange rests now."""
+        ahead_us = self._ahead_us
+        return [
+            PlannedPause(from_us + ahead_us, until_us + ahead_us, pause)
+            for from_us, until_us, pause in self._world.pauses
+        ]
 
     def events(self) -> Iterator[AnyEvent]:
         """Return a fresh run through everything that happens."""

@@ -18,6 +18,7 @@ from framework.model.market import EventGroup, MarketStatus, Series
 from framework.model.units import Micros, Ticker
 from plugins.sandbox.frames import FrameEvent, FrameFile
 from plugins.sandbox.metadata import Known, Metadata, read_metadata
+from plugins.sandbox.pauses import PlannedPause
 
 LEAD_US: Final = 10_000_000
 """How long before its first event a world starts, so that a client can find its markets."""
@@ -117,6 +118,7 @@ class RecordedWorld:
         self._finished: Counter[Path] = Counter()
         self.start_us: Micros = min(stream.first_us for stream in (*streams, *beside)) - LEAD_US
         self.end_us: Micros | None = max(_end_us(known) for known in self._known.values())
+        self.pauses: Sequence[PlannedPause] = ()  # no recording says when the exchange rested
 
     def fraction_done(self) -> float:
         """Return how much of the recording has been read, from 0 to 1, for a progress bar."""

@@ -53,14 +53,18 @@ def status(venue: Venue, _request: Request) -> Reply:
     )
 
 
-def schedule(_venue: Venue, _request: Request) -> Reply:
-    """Answer `GET /exchange/schedule`: open round the clock, no maintenance."""
+def schedule(venue: Venue, _request: Request) -> Reply:
+    """Answer `GET /exchange/schedule`: open round the clock but for the planned pauses."""
     hours = {
         "start_time": "2020-01-01T00:00:00Z",
         "end_time": "2200-12-01T00:00:00Z",
         **dict.fromkeys(_DAYS, _ALL_DAY),
     }
-    return reply({"schedule": {"standard_hours": [hours], "maintenance_windows": []}})
+    windows = [
+        {"start_datetime": iso(pause.from_us), "end_datetime": iso(pause.until_us)}
+        for pause in venue.exchange.pauses
+    ]
+    return reply({"schedule": {"standard_hours": [hours], "maintenance_windows": windows}})
 
 
 def user_data_timestamp(venue: Venue, _request: Request) -> Reply:

@@ -5,7 +5,7 @@ One seed gives one world on every machine. Pauses, early closes and void events 
 that know nothing of the beliefs, so that a price stays what its market is worth.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from random import Random  # noqa: TID251 - a seeded world is randomness by its seed
 from typing import Final, TypeAlias
@@ -15,13 +15,14 @@ from msgspec.structs import replace
 from framework.model.events import AnyEvent, MarketChanged, MarketListed, MarketSettled
 from framework.model.market import EventGroup, Market, MarketStatus, Series, Settlement
 from framework.model.units import E4, ONE_DOLLAR_E4, Micros, Ticker
+from plugins.sandbox.pauses import PlannedPause, planned_pauses
 from plugins.sandbox.plans import FEWEST, SERIES, Plan, Shape, plans
 from plugins.sandbox.quoting import Quoting
 from plugins.sandbox.walk import WHOLE, Walk
 
 SECOND_US: Final = 1_000_000
 START_US: Final = 1_793_631_600 * SECOND_US
-"""Monday 2026-11-02, 15:00 UTC: far from the exchange's Thursday pause."""
+"""Monday 2026-11-02, 15:00 UTC: three days before the exchange's Thursday pause."""
 DEFAULT_DURATION_US: Final = 30 * 60 * SECOND_US
 DEFAULT_MARKETS: Final = 240
 PAUSE_US: Final = 90 * SECOND_US
@@ -147,6 +148,7 @@ class SeededWorld:
         self.start_us: Micros = START_US
         self.duration_us = duration_us
         self.end_us: Micros | None = START_US + duration_us + SETTLING_US
+        self.pauses = planned_pauses(START_US, duration_us)
         self._plans = plans(seed, max(markets, FEWEST))
         used = {plan.series for plan in self._plans}
         self.series: Mapping[Ticker, Series] = {
@@ -158,7 +160,7 @@ class SeededWorld:
 
     def events(self) -> Iterator[AnyEvent]:
         """Return the session from its first moment."""
-        return _Session(self._events()).run()
+        return _Session(self._events(), self.pauses).run()
 
     def _events(self) -> list[_Event]:
         return [_Event(plan, self.seed, self.start_us, self.duration_us) for plan in self._plans]
@@ -167,7 +169,8 @@ class SeededWorld:
 class _Session:
     """One run through the world: what is due next happens next."""
 
-    def __init__(self, events: list[_Event]) -> None:
+    def __init__(self, events: list[_Event], pauses: Sequence[PlannedPause]) -> None:
+        self._pauses = pauses
         self._due: list[tuple[Micros, int, _Deed]] = []
         self._planned = 0
         for event in events:
@@ -241,16 +244,23 @@ class _Session:
         quoting = event.quoting[number]
 
         def visit(at_us: Micros) -> Iterator[AnyEvent]:
-            if at_us < event.close_us and at_us >= event.paused_until_us:
+            if at_us < event.close_us and not self._rests(event, at_us):
                 yield from quoting.visit(at_us, event.belief_e4(number))
             self._again(event, at_us + quoting.wait_us(), visit)
 
         def happen(at_us: Micros) -> Iterator[AnyEvent]:
-            if at_us < event.close_us:
+            rests = self._rests(event, at_us)
+            if at_us < event.close_us and not rests:
                 yield quoting.open(at_us, event.belief_e4(number))
-            self._again(event, at_us + quoting.wait_us(), visit)
+            self._again(event, at_us + quoting.wait_us(), happen if rests else visit)
 
         return happen
+
+    def _rests(self, event: _Event, at_us: Micros) -> bool:
+        """Return whether nobody can trade, in this event or anywhere."""
+        return at_us < event.paused_until_us or any(
+            pause.from_us <= at_us < pause.until_us for pause in self._pauses
+        )
 
     def _again(self, event: _Event, at_us: Micros, deed: _Deed) -> None:
         if at_us < event.close_us:

@@ -164,7 +164,7 @@ async def _serve(terms: Terms, clock: VirtualClock) -> None:
     )
     keys = new_key_pair()
     venue = Venue(
-        SandboxExchange(world, cash_e6=_CASH),
+        SandboxExchange(world, cash_e6=_CASH, pauses=world.pauses),
         Gate({keys.key_id: keys.public}),
         clock.now_us,
         door_us=wall_clock_us,

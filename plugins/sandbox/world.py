@@ -3,12 +3,13 @@
 A world knows nothing of accounts, orders or wires, and nothing reacts in it to what we do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from framework.model.events import AnyEvent
 from framework.model.market import EventGroup, Series
 from framework.model.units import Micros, Ticker
+from plugins.sandbox.pauses import PlannedPause
 
 
 class World(Protocol):
@@ -35,6 +36,10 @@ class World(Protocol):
     @property
     def event_groups(self) -> Mapping[Ticker, EventGroup]:
         """Every event group of the world, with the tickers of its markets."""
+
+    @property
+    def pauses(self) -> Sequence[PlannedPause]:
+        """When the whole exchange rests, as it is known from the start."""
 
     def events(self) -> Iterator[AnyEvent]:
         """Return a fresh run through everything that happens, made as it is asked for."""

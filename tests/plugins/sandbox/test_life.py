@@ -19,6 +19,7 @@ from framework.model.market import DECI_CENT, Market, MarketStatus, Settlement
 from framework.model.units import Side
 from plugins.sandbox.exchange import NewOrder, Pause, Refusal, SandboxExchange
 from plugins.sandbox.life import SWEEP_AFTER_US
+from plugins.sandbox.pauses import PlannedPause
 
 YES, NO = Side.YES, Side.NO
 NOW = 1_000_000_000
@@ -180,6 +181,22 @@ class TestPause:
         exchange.halt(Pause.NOTHING)
 
         assert [fill.quantity_e2 for fill in exchange.fills] == [400]
+
+    def test_a_planned_pause_begins_and_ends_by_itself(self):
+        planned = PlannedPause(NOW + 10, NOW + 20)
+        exchange = SandboxExchange(Scripted(), cash_e6=1_000_000_000, pauses=[planned])
+        exchange.advance(MarketListed(at_us=NOW, market=record()))
+        stays, _, _ = exchange.place(buy())
+        exchange.place(buy(71, cancel_on_pause=True))
+        begun = exchange.tick(NOW + 10)
+        with pytest.raises(Refusal, match="trading_is_paused"):
+            exchange.place(buy())
+        decreased, _ = exchange.decrease(stays.order_id, reduce_by_e2=100)
+        exchange.tick(NOW + 20)
+
+        assert (reasons(begun), exchange.pause) == (["HaltCancel"], Pause.NOTHING)
+        assert decreased.remaining_e2 == 900
+        assert exchange.place(buy())[0].status == "resting"
 
     def test_a_market_listed_during_a_pause_rests_too(self):
         exchange = SandboxExchange(Scripted())

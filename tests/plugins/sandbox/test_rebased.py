@@ -41,6 +41,15 @@ def test_a_moved_world_keeps_its_series_and_groups(world):
     assert (moved.series, moved.event_groups) == (world.series, world.event_groups)
 
 
+def test_the_planned_pauses_move_along():
+    world = SeededWorld(1)
+    moved = RebasedWorld(world, world.start_us + LATER_US)
+    (before,), (after,) = world.pauses, moved.pauses
+
+    assert (after.from_us - before.from_us, after.until_us - before.until_us) == (LATER_US,) * 2
+    assert after.pause is before.pause
+
+
 @given(start_us=st.integers(0, 4_000_000_000_000_000), seed=st.integers(0, 20))
 def test_moving_there_and_back_changes_nothing(start_us, seed):
     world = SeededWorld(seed, 60_000_000)

@@ -8,6 +8,7 @@ from framework.model.fees import FeeSchedule
 from framework.model.market import MarketStatus, Settlement
 from framework.model.units import Side
 from framework.testing.builders import HOUR_US, NOW_US
+from plugins.sandbox.pauses import PlannedPause
 from plugins.sandbox.rows import Pause
 from plugins.sandbox.wire import iso
 
@@ -41,6 +42,14 @@ def test_schedule_is_open_every_day(door):
     hours = door.ask("GET /exchange/schedule")[1]["schedule"]["standard_hours"][0]
 
     assert hours["sunday"] == [{"open_time": "00:00", "close_time": "00:00"}]
+
+
+def test_the_schedule_names_the_planned_pauses(door):
+    door.venue.exchange.pauses = [PlannedPause(NOW_US + 60_000_000, NOW_US + 120_000_000)]
+
+    assert door.ask("GET /exchange/schedule")[1]["schedule"]["maintenance_windows"] == [
+        {"start_datetime": "2026-01-15T12:01:00Z", "end_datetime": "2026-01-15T12:02:00Z"}
+    ]
 
 
 def test_user_data_is_as_fresh_as_the_clock(door):

@@ -381,6 +381,59 @@ def test_a_recorded_book_is_the_fold_of_its_raw_frames(one_game):
     assert shown["yes"] or shown["no"]
 
 
+def folded_rows(rows):
+    """Yield (moment, book) after each raw row, sharing nothing with the world.
+
+    The rows of one snapshot have one (sid, seq); the first of them empties the book.
+    """
+    book, number = {"yes": {}, "no": {}}, None
+    for at_us, _, sid, seq, _, kind, side, price, size in rows:
+        if kind == "snapshot" and (sid, seq) != number:
+            book = {"yes": {}, "no": {}}
+        number = (sid, seq) if kind == "snapshot" else None
+        if side is not None:
+            book[side][price] = size + (book[side].get(price, 0) if kind == "delta" else 0)
+        yield at_us, book
+
+
+WINDOWS = ("KXBTC15M-26MAY130200-00", "KXBTC15M-26MAY131200-00")
+"""A window that was caught at its end, and one that was caught in two pieces."""
+
+
+@pytest.fixture(params=WINDOWS)
+def one_window(request, recordings, tmp_path):
+    """One window's raw rows, also cut out of the large table as a recording of its own."""
+    folder = recordings / "btc-15m-books"
+    whole = pl.read_parquet(folder / "l2-2026-05-13.parquet")
+    table = whole.filter(pl.col("ticker") == request.param).select(COLUMNS)
+    table.write_parquet(tmp_path / "l2-one.parquet")
+    (tmp_path / "markets.csv").write_bytes((folder / "markets.csv").read_bytes())
+    return tmp_path, request.param, table.rows()
+
+
+@pytest.mark.recording
+def test_the_book_is_an_independent_fold_of_the_rows(one_window):
+    folder, ticker, rows = one_window
+    exchange = SandboxExchange(world := open_recording(folder))
+    fold_of_rows = folded_rows(rows)
+    ahead = next(fold_of_rows)
+    compared, expected = 0, {}
+    for number, event in enumerate(world.events()):
+        if event.at_us > exchange.now_us and number % 25 == 0 and ticker in exchange.markets:
+            while ahead is not None and ahead[0] <= exchange.now_us:
+                expected = {
+                    s: {p: q for p, q in levels.items() if q} for s, levels in ahead[1].items()
+                }
+                ahead = next(fold_of_rows, None)
+            shown = {side.value: dict(exchange.book(ticker).bids(side)) for side in Side}
+            assert shown == (expected or {"yes": {}, "no": {}})
+            compared += bool(shown["yes"])
+        exchange.advance(event)
+
+    assert compared > 20
+    assert exchange.book(ticker).bids(Side.YES) == []  # nothing is known after the last row
+
+
 @pytest.mark.recording
 def test_recorded_volume_is_never_known_early(one_game):
     folder, frames = one_game

@@ -18,5 +18,5 @@ def test_a_seeded_world_is_a_world():
 def test_every_member_of_a_world_is_in_the_recorded_one():
     members = {name for name in vars(World) if not name.startswith("_")}
 
-    assert members == {"start_us", "end_us", "series", "event_groups", "events"}
+    assert members == {"start_us", "end_us", "series", "event_groups", "pauses", "events"}
     assert hasattr(RecordedWorld, "events")
