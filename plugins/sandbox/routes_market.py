@@ -48,8 +48,11 @@ def status(venue: Venue, _request: Request) -> Reply:
         "intra_exchange_transfers_active": pause is not Pause.EVERYTHING,
     }
     shards = [{"exchange_index": shard, "description": "", **flags} for shard in SHARDS]
+    now_us = venue.exchange.now_us
+    planned = (plan for plan in venue.exchange.pauses if plan.from_us <= now_us < plan.until_us)
+    resume = next((iso(plan.until_us) for plan in planned), None)
     return reply(
-        {**flags, "exchange_estimated_resume_time": None, "exchange_index_statuses": shards}
+        {**flags, "exchange_estimated_resume_time": resume, "exchange_index_statuses": shards}
     )
 
 

@@ -44,6 +44,14 @@ def test_schedule_is_open_every_day(door):
     assert hours["sunday"] == [{"open_time": "00:00", "close_time": "00:00"}]
 
 
+@pytest.mark.parametrize(("ahead_us", "resumes"), [(0, "2026-01-15T12:01:00Z"), (1, None)])
+def test_the_status_says_when_a_planned_pause_ends(door, ahead_us, resumes):
+    door.venue.exchange.pauses = [PlannedPause(NOW_US + ahead_us, NOW_US + 60_000_000)]
+    _, body = door.ask("GET /exchange/status")
+
+    assert body["exchange_estimated_resume_time"] == resumes
+
+
 def test_the_schedule_names_the_planned_pauses(door):
     door.venue.exchange.pauses = [PlannedPause(NOW_US + 60_000_000, NOW_US + 120_000_000)]
 
