@@ -116,6 +116,20 @@ def test_every_toml_example_parses(path):
         assert tomllib.loads(block, parse_float=Decimal)
 
 
+def named_tests() -> list[tuple[str, str]]:
+    """Return (file, test) of each test that the page of rules names."""
+    page = (PROJECT / "docs" / "exchange-rules.md").read_text()
+    return re.findall(r"`([\w/]+\.py)::(test_\w+)`", page)
+
+
+@pytest.mark.parametrize("file", sorted({file for file, _ in named_tests()}))
+def test_every_rule_of_the_exchange_has_the_test_it_names(file):
+    tree = ast.parse((PROJECT / "tests" / file).read_text())
+    tests = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+    assert [name for found, name in named_tests() if found == file and name not in tests] == []
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
 def test_every_link_inside_the_project_leads_somewhere(path):
     links = re.findall(r"\]\((?!https?://|#)([^)#]+)", path.read_text())

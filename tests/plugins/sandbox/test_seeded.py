@@ -296,6 +296,41 @@ def test_a_session_over_a_thursday_rests_from_three_to_five_eastern():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_every_session_shows_what_costs_money(seed):
+    listed, books, middles, seen = {}, defaultdict(OrderBook), {}, Counter()
+    for event in session(seed):
+        if isinstance(event, MarketListed):
+            listed[event.market.ticker] = event.market
+            seen["opens later"] += event.market.open_us > SeededWorld(seed).start_us
+        elif isinstance(event, MarketChanged):
+            first = listed[event.market.ticker]
+            seen["paused"] += event.market.status is MarketStatus.INACTIVE
+            seen["closed early"] += event.market.close_us < first.close_us
+        elif isinstance(event, MarketSettled):
+            seen[event.settlement.result] += 1
+        elif isinstance(event, BookReplaced):
+            books[event.ticker].replace(dict(event.yes), dict(event.no))
+            seen["one side empty"] += bool(event.yes) != bool(event.no)
+        elif isinstance(event, BookChanged):
+            books[event.ticker].change(event.side, event.price_e4, event.change_e2)
+            bid, ask = books[event.ticker].touch()
+            if bid is not None and ask is not None:
+                seen["wide"] += ask - bid >= 2_000
+                before = middles.get(event.ticker)
+                if ask - bid <= 400:
+                    middles[event.ticker] = (bid + ask) // 2
+                    seen["jump"] += (
+                        before is not None and abs(middles[event.ticker] - before) >= 1_000
+                    )
+    seen["nested"] = len(list(nested(seed)))
+    seen["exclusive"] = sum(g.mutually_exclusive for g in SeededWorld(seed).event_groups.values())
+
+    shown = {"opens later", "paused", "closed early", "yes", "no", "scalar", "one side empty"}
+    shown |= {"wide", "jump", "nested", "exclusive"}
+    assert {what for what, times in seen.items() if times} == shown
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_a_close_that_comes_early_was_announced_as_possible(seed):
     exchange = SandboxExchange(SeededWorld(seed))
     listed, early = {}, []
