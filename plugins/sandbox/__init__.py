@@ -10,13 +10,14 @@ from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded by the run's own generator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import anyio
 from anyio.abc import ByteStream, TaskGroup
 from pydantic import Field, PrivateAttr
 
 from framework.errors import ExchangeError
+from framework.fees import DIRECT_E6, NON_DIRECT_E6
 from framework.model.market import MarketStatus
 from framework.model.units import Duration, Money, to_e6
 from framework.plugin import Plugin, hookimpl
@@ -72,6 +73,11 @@ class Sandbox(Plugin):
     recording: Path | None = Field(
         default=None,
         description="A recording to play instead of the seeded world. --recording goes before it.",
+    )
+    member: Literal["direct", "non-direct"] = Field(
+        default="direct",
+        description="How the exchange holds the account: itself, or behind a broker (non-direct), "
+        "where cash moves in whole cents and fees are rounded to them.",
     )
     rate_limits: bool = Field(
         default=True,
@@ -171,6 +177,7 @@ class Sandbox(Plugin):
             world,
             cash_e6=to_e6(self.cash),
             other_shards={shard: to_e6(cash) for shard, cash in self.shard_cash.items()},
+            balance_step_e6=DIRECT_E6 if self.member == "direct" else NON_DIRECT_E6,
             pauses=world.pauses,
         )
         return Venue(

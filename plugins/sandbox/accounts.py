@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from framework.fees import worst_outlay_e6
+from framework.fees import DIRECT_E6, worst_outlay_e6
 from framework.model.market import Market, Settlement
 from framework.model.orders import Fill
 from framework.model.portfolio import Portfolio, Position
@@ -32,7 +32,14 @@ class _Tally:
 class Accounts:
     """Cash and positions by subaccount and shard, booked from fills and settlements only."""
 
-    def __init__(self, cash: Mapping[int, E6]) -> None:
+    def __init__(self, cash: Mapping[int, E6], balance_step_e6: E6 = DIRECT_E6) -> None:
+        """Open the account.
+
+        Args:
+            cash: What it has on each shard.
+            balance_step_e6: What its cash is rounded to at each fill, and the fee with it.
+        """
+        self.balance_step_e6 = balance_step_e6
         self._portfolios = {(0, shard): Portfolio(cash_e6) for shard, cash_e6 in cash.items()}
         self._tallies: dict[Ticker, dict[int, _Tally]] = {}
         self.settled: list[PositionRow] = []

@@ -98,7 +98,7 @@ class Blotter:
     def add(self, row: OrderRow) -> None:
         """Take an accepted order in."""
         self.orders[row.order_id] = row
-        self._fees[row.order_id] = OrderFees()
+        self._fees[row.order_id] = OrderFees(precision_e6=self._accounts.balance_step_e6)
         if row.client_order_id is not None:
             self.client_ids.add(row.client_order_id)
 

@@ -1,14 +1,14 @@
 """The exchange that the sandbox serves: markets, one account, and what the streams tell.
 
 Pure and synchronous: a world's events and requests go in, rows and notices come out; time is what
-the last `advance` or `tick` said. History never reacts to our orders: the displayed books stay
-what the world says, and our fills are worked out beside them.
+the last `advance` or `tick` said. History never reacts: our fills are worked out beside its books.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 
 from framework.errors import InvariantError
+from framework.fees import DIRECT_E6
 from framework.model.book import OrderBook
 from framework.model.events import (
     AnyEvent,
@@ -27,7 +27,7 @@ from plugins.sandbox.group_desk import GroupDesk
 from plugins.sandbox.life import SWEEP_AFTER_US, MarketLife, Timer
 from plugins.sandbox.listings import Listing, MarketsView
 from plugins.sandbox.orders import OrderDesk
-from plugins.sandbox.pauses import PlannedPause
+from plugins.sandbox.pauses import PlannedPause, changes
 from plugins.sandbox.rows import (
     Amendment,
     EventNotice,
@@ -79,6 +79,7 @@ class SandboxExchange:
         *,
         cash_e6: E6 = 10_000_000_000,
         other_shards: Mapping[int, E6] | None = None,
+        balance_step_e6: E6 = DIRECT_E6,
         pauses: Sequence[PlannedPause] = (),
     ) -> None:
         """Open the exchange before the world's first event.
@@ -87,6 +88,7 @@ class SandboxExchange:
             world: What will happen; its events are handed to `advance` by the caller.
             cash_e6: The account's cash on shard 0.
             other_shards: Its cash elsewhere.
+            balance_step_e6: What its cash is rounded to.
             pauses: When everything rests; they begin and end by themselves.
         """
         self.now_us: Micros = world.start_us
@@ -94,8 +96,7 @@ class SandboxExchange:
         self.event_groups: Mapping[Ticker, EventGroup] = world.event_groups
         self._listings: dict[Ticker, Listing] = {}
         self.markets = MarketsView(self._listings, lambda: self.now_us)
-        """Every market listed so far, as it is known now."""
-        self._accounts = Accounts({0: cash_e6, **(other_shards or {})})
+        self._accounts = Accounts({0: cash_e6, **(other_shards or {})}, balance_step_e6)
         self._desk = OrderDesk(self._accounts, str(world.start_us))
         self.treasury = Treasury(self._accounts, self._desk, lambda: self.now_us)
         self.groups = GroupDesk(self._desk, lambda: self.now_us)
@@ -104,9 +105,8 @@ class SandboxExchange:
         self._timers_set = 0
         self._announced: set[Ticker] = set()
         self.pauses = pauses
-        for begin_us, end_us, pause in pauses:
-            self._set_timer(begin_us, "pause", pause)
-            self._set_timer(end_us, "pause", Pause.NOTHING)
+        for at_us, pause in changes(pauses):
+            self._set_timer(at_us, "pause", pause)
 
     # ---------------------------------------------------------------------------------- reads
 
@@ -298,11 +298,10 @@ class SandboxExchange:
         which may fill what rests once trading goes on; markets close, settle and expire orders.
         """
         notices = self._desk.halt(pause, self.now_us)
-        if pause is not Pause.NOTHING:
-            for listing in self._listings.values():
-                listing.matching.halted = True
-            return notices
         for listing in self._listings.values():
+            if pause is not Pause.NOTHING:
+                listing.matching.halted = True
+                continue
             executions = listing.matching.resume()
             notices += self._desk.execute(listing, executions, self.now_us, public=True)
             if executions:

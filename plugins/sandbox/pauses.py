@@ -6,6 +6,7 @@ run that never met one would say nothing about what a strategy does at the real 
 can't be sent and what rests fills at the reopening.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from framework.model.units import Micros
@@ -24,6 +25,13 @@ class PlannedPause(NamedTuple):
     from_us: Micros
     until_us: Micros
     pause: Pause = Pause.TRADING
+
+
+def changes(pauses: Iterable[PlannedPause]) -> Iterator[tuple[Micros, Pause]]:
+    """Yield when something begins or ends to rest, and what rests from then on."""
+    for from_us, until_us, pause in pauses:
+        yield from_us, pause
+        yield until_us, Pause.NOTHING
 
 
 def planned_pauses(start_us: Micros, duration_us: Micros) -> tuple[PlannedPause, ...]:

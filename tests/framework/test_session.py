@@ -185,6 +185,19 @@ def test_stakes_times_and_streaks_work_together_in_a_session(project):
     assert result.totals.rejections["risk.loss_streak"] > 0
 
 
+def test_fees_that_were_not_predicted_raise_an_alarm(project):
+    """The exchange rounds to whole cents what the adapter believes to be a direct account."""
+    default = Path(framework.__file__).with_name("default.toml").read_text()
+    sandbox = '[plugins.sandbox]\nmember = "non-direct"\n'
+    (project / "kalshi.toml").write_text(default + sandbox)
+
+    result = play()
+
+    assert any("was charged" in trouble for trouble in result.troubles)
+    assert result.totals.cash == Decimal(10_000) + result.totals.realized
+    assert result.totals.cash % Decimal("0.01") == 0
+
+
 def test_why_and_funnel_tell_the_whole_of_a_session(project, capsys):
     """Every market has its story, and the funnel ends with what the run itself has counted."""
     result = play()

@@ -3,7 +3,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from framework.fees import NON_DIRECT_E6
 from framework.model.events import (
     BookChanged,
 )
@@ -348,6 +350,18 @@ def test_cash_is_what_fills_and_settlement_explain(core, steps, result):
     won = max(0, net if result == "yes" else -net) * 10_000
 
     assert played.exchange.cash_e6 == 30_000_000 - spent + pairs + won
+
+
+@given(st.lists(st.tuples(st.sampled_from([(YES, 85), (NO, 20)]), st.integers(1, 900))))
+def test_the_cash_of_an_account_behind_a_broker_moves_in_whole_cents(core, orders):
+    exchange = core.opened(cash_e6=9_000_000_000, balance_step_e6=NON_DIRECT_E6)
+    exchange.advance(core.listed())
+    exchange.advance(core.book(((80, 5_000),), ((15, 5_000),)))
+    for (side, cents), size in orders:
+        exchange.place(replace(core.buy(side, cents), quantity_e2=size))
+
+        assert exchange.cash_e6 % NON_DIRECT_E6 == 0
+    assert all(fill.fee_e6 >= 0 for fill in exchange.fills)
 
 
 @given(STEPS)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from plugins.sandbox.pauses import planned_pauses
+from plugins.sandbox.pauses import PlannedPause, changes, planned_pauses
 from plugins.sandbox.rows import Pause
 
 HOUR_US = 3_600_000_000
@@ -30,6 +30,15 @@ def test_a_long_session_has_one_each_week():
     found = planned_pauses(MONDAY, 15 * DAY_US)
 
     assert [pause.from_us - THURSDAY for pause in found] == [0, 7 * DAY_US]
+
+
+def test_a_pause_changes_twice_what_rests():
+    assert list(changes([PlannedPause(1, 3), PlannedPause(5, 6, Pause.EVERYTHING)])) == [
+        (1, Pause.TRADING),
+        (3, Pause.NOTHING),
+        (5, Pause.EVERYTHING),
+        (6, Pause.NOTHING),
+    ]
 
 
 @pytest.mark.parametrize("start_us", [THURSDAY + HOUR_US, THURSDAY - HOUR_US, THURSDAY])
