@@ -223,7 +223,7 @@ class Matching:
                 reaches = left  # a print through the limit: nobody is ahead any more
                 if order.limit_e4 == price:
                     reaches = order.pass_queue(left, exchange_us)
-                quantity = min(reaches, order.remaining_e2)
+                quantity = order.share_e2(reaches)
                 if quantity:
                     found.append(self._fill(order, quantity))
                     left -= quantity
@@ -257,6 +257,7 @@ class Matching:
                     plan.displaced.extend(blockers)
                     reached = available
             quantity = min(left, reached)
+            quantity -= quantity % incoming.lot_e2
             if quantity:
                 plan.takes.append((price, quantity))
                 left -= quantity
@@ -275,9 +276,7 @@ class Matching:
         if incoming.time_in_force is not TimeInForce.GOOD_TILL_CANCELLED:
             reached = incoming.reduce_only and plan.quantity_e2 == wanted_e2
             return CancelReason.REDUCE_ONLY if reached else CancelReason.UNFILLED
-        order = RestingOrder(
-            incoming.order_id, incoming.side, incoming.limit_e4, left_e2, self._newest_us
-        )
+        order = RestingOrder(incoming, left_e2, self._newest_us)
         if self._sound:
             order.see(self.book.size(order.side, order.limit_e4), None)
         self._resting[order.order_id] = order
@@ -338,7 +337,7 @@ class Matching:
         for price, _ in self.book.bids(order.side.opposite):
             if price < complement(order.limit_e4) or not order.remaining_e2:
                 return
-            quantity = min(order.remaining_e2, self.available_e2(order.side.opposite, price))
+            quantity = order.share_e2(self.available_e2(order.side.opposite, price))
             if quantity:
                 self._remember(order.side.opposite, price, quantity)
                 yield self._fill(order, quantity)

@@ -45,11 +45,15 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     post_only: bool = False
     reduce_only: bool = False
     self_trade: SelfTrade = SelfTrade.TAKER_AT_CROSS
+    lot_e2: E2 = 1
+    """It trades in multiples of this; what is left of a level or a print is not for it."""
 
     def __post_init__(self) -> None:
         rests = self.time_in_force is TimeInForce.GOOD_TILL_CANCELLED
         if self.quantity_e2 <= 0:
             raise ValueError(f"quantity must be positive (was {self.quantity_e2})")
+        if self.lot_e2 < 1 or self.quantity_e2 % self.lot_e2:
+            raise ValueError(f"quantity must be in lots of {self.lot_e2} (was {self.quantity_e2})")
         if self.post_only and not rests:
             raise ValueError("a post-only order must be allowed to rest")
         if self.reduce_only and self.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL:

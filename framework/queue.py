@@ -4,7 +4,8 @@ The feed shows sizes, not orders, so the place is an estimate that errs against 
 level without a print is taken to have stood behind.
 """
 
-from framework.model.units import E2, E4, Micros, Side
+from framework.model.units import E2, Micros
+from framework.placing import Incoming
 
 
 class RestingOrder:
@@ -15,22 +16,27 @@ class RestingOrder:
         "_shrunk",
         "ahead_e2",
         "limit_e4",
+        "lot_e2",
         "order_id",
         "remaining_e2",
         "side",
     )
 
-    def __init__(
-        self, order_id: str, side: Side, limit_e4: E4, remaining_e2: E2, joined_us: Micros | None
-    ) -> None:
-        self.order_id = order_id
-        self.side = side
-        self.limit_e4 = limit_e4
+    def __init__(self, incoming: Incoming, remaining_e2: E2, joined_us: Micros | None) -> None:
+        self.order_id = incoming.order_id
+        self.side = incoming.side
+        self.limit_e4 = incoming.limit_e4
+        self.lot_e2 = incoming.lot_e2
         self.remaining_e2 = remaining_e2
         self.ahead_e2: E2 | None = None
         """Displayed contracts ahead, own orders not counted; None until a book tells."""
         self._joined_us = joined_us
         self._shrunk: dict[Micros | None, E2] = {}
+
+    def share_e2(self, offered_e2: E2) -> E2:
+        """Return how much of what is offered this order takes."""
+        share = min(offered_e2, self.remaining_e2)
+        return share - share % self.lot_e2
 
     def see(self, displayed_e2: E2, exchange_us: Micros | None) -> None:
         """Take notice of the size now displayed at this order's level."""

@@ -309,6 +309,7 @@ def _incoming(
         post_only=row.post_only,
         reduce_only=reduce_only,
         self_trade=SelfTrade(row.self_trade_prevention),
+        lot_e2=row.lot_e2,
     )
 
 
@@ -342,4 +343,5 @@ def _new_row(listing: Listing, order: NewOrder, order_id: str, now_us: Micros) -
         cancel_on_pause=order.cancel_on_pause,
         order_group_id=order.order_group_id,
         subaccount=order.subaccount,
+        lot_e2=order.lot_e2,
     )

@@ -75,6 +75,8 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     cancel_on_pause: bool = False
     order_group_id: str | None = None
     subaccount: int = 0
+    lot_e2: E2 = 1
+    """It trades in multiples of this."""
 
 
 class Amendment(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,6 +134,7 @@ class OrderRow(msgspec.Struct, frozen=True, kw_only=True):
     cancel_on_pause: bool = False
     order_group_id: str | None = None
     subaccount: int = 0
+    lot_e2: E2 = 1
 
 
 class FillRow(msgspec.Struct, frozen=True, kw_only=True):

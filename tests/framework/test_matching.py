@@ -432,6 +432,53 @@ class TestHalt:
         assert got(market.resume()) == [(50, 3)]
 
 
+class TestLots:
+    def whole(self, **more):
+        return order(lot_e2=100, **more)
+
+    def test_of_each_level_whole_lots_are_taken(self):
+        market = Matching()
+        market.replace({}, {4_200: 250, 4_100: 99, 4_000: 1_000})
+        placement = market.place(self.whole(contracts=4))
+
+        assert [(e.price_e4, e.quantity_e2) for e in placement.executions] == [
+            (5_800, 200),
+            (6_000, 200),
+        ]
+
+    def test_of_a_print_whole_lots_reach_a_resting_order(self):
+        market = matching()
+        market.place(self.whole(contracts=10))
+
+        assert [e.quantity_e2 for e in market.print_trade(6_000, 350, NO)] == [300]
+        assert market.print_trade(6_000, 99, NO) == []
+        assert market.resting["a"].remaining_e2 == 700
+
+    def test_what_a_print_leaves_is_for_the_next_order(self):
+        market = matching()
+        market.place(self.whole(contracts=10))
+        market.place(order(order_id="b"))
+
+        assert [(e.order_id, e.quantity_e2) for e in market.print_trade(6_000, 350, NO)] == [
+            ("a", 300),
+            ("b", 50),
+        ]
+
+    def test_of_a_crossing_book_whole_lots_are_taken_once(self):
+        market = matching()
+        market.place(self.whole(contracts=10))
+
+        assert [e.quantity_e2 for e in market.change(NO, 4_000, 350)] == [300]
+        assert market.change(NO, 4_000, 49) == []
+        assert [e.quantity_e2 for e in market.change(NO, 4_000, 1)] == [100]
+
+    def test_an_order_that_cannot_be_filled_in_lots_is_killed(self):
+        market = Matching()
+        market.replace({}, {4_000: 399})
+
+        assert market.place(self.whole(contracts=4, time_in_force=FOK)).cancelled_e2 == 400
+
+
 # ----------------------------------------------------------------------------------- properties
 
 PRICES = st.integers(1, 9)
@@ -451,7 +498,8 @@ STEPS = st.lists(st.one_of(FEED, PLACE), max_size=40)
 class Session:
     """Runs steps on a market and keeps the account of every order."""
 
-    def __init__(self):
+    def __init__(self, lot=1):
+        self.lot = lot
         self.market = matching(yes=[(3, 5)], no=[(4, 5)])
         self.orders = {}
         self.filled = {}
@@ -484,9 +532,10 @@ class Session:
             order_id=name,
             side=side,
             limit_e4=price,
-            quantity_e2=size,
+            quantity_e2=size * self.lot,
             time_in_force=time_in_force,
             post_only=post_only and rests,
+            lot_e2=self.lot,
         )
         opposite = side.opposite
         displayed = sum(
@@ -504,14 +553,15 @@ class Session:
             incoming = self.orders[execution.order_id]
             assert execution.side is incoming.side
             assert execution.price_e4 <= incoming.limit_e4
+            assert execution.quantity_e2 % self.lot == 0
             self.filled[execution.order_id] = (
                 self.filled.get(execution.order_id, 0) + execution.quantity_e2
             )
 
 
-@given(STEPS)
-def test_every_contract_of_an_order_is_filled_resting_or_cancelled(steps):
-    session = Session().run(steps)
+@given(STEPS, st.sampled_from([1, 7]))
+def test_every_contract_of_an_order_is_filled_resting_or_cancelled(steps, lot):
+    session = Session(lot).run(steps)
     for name, incoming in session.orders.items():
         resting = session.market.resting.get(name)
         remaining = resting.remaining_e2 if resting else 0

@@ -16,6 +16,8 @@ TERMS = {"order_id": "a", "side": Side.YES, "limit_e4": 6_000, "quantity_e2": 1_
         {"quantity_e2": -100},
         {"post_only": True, "time_in_force": TimeInForce.FILL_OR_KILL},
         {"reduce_only": True},
+        {"lot_e2": 0},
+        {"lot_e2": 300},
     ],
 )
 def test_refuses_an_order_that_means_nothing(wrong):

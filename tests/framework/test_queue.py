@@ -3,11 +3,16 @@
 import pytest
 
 from framework.model.units import Side
+from framework.placing import Incoming
 from framework.queue import RestingOrder
 
 
+def incoming(**more):
+    return Incoming(order_id="a", side=Side.YES, limit_e4=6_000, quantity_e2=1_000, **more)
+
+
 def order(joined_us=None, ahead=None):
-    resting = RestingOrder("a", Side.YES, 6_000, 1_000, joined_us)
+    resting = RestingOrder(incoming(), 1_000, joined_us)
     if ahead is not None:
         resting.see(ahead, None)
     return resting
@@ -69,3 +74,10 @@ def test_a_shrinkage_accounts_for_prints_of_its_own_size_only():
 
     assert resting.pass_queue(300, 1) == 0
     assert resting.pass_queue(500, 1) == 100
+
+
+@pytest.mark.parametrize(
+    ("lot", "offered", "share"), [(1, 250, 250), (100, 250, 200), (100, 99, 0), (100, 5_000, 1_000)]
+)
+def test_an_order_takes_whole_lots_of_what_is_offered(lot, offered, share):
+    assert RestingOrder(incoming(lot_e2=lot), 1_000, None).share_e2(offered) == share

@@ -133,6 +133,7 @@ def order_of(body: CreateOrder) -> NewOrder:
         expires_us=None if expires is None else expires * 1_000_000,
         self_trade_prevention=body.self_trade_prevention_type,
         cancel_on_pause=body.cancel_order_on_pause,
+        lot_e2=ONE_CONTRACT_E2,
     )
 
 

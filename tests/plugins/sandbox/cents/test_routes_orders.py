@@ -1,8 +1,11 @@
 """Orders in cents: what is taken, what is refused, and what becomes of batches and changes."""
 
+from decimal import Decimal
+
 import pytest
 
 from framework.model.events import BookReplaced
+from framework.model.units import to_e6
 from framework.testing.builders import HOUR_US, NOW_US
 
 HIGHNY = "KXHIGHNY-25JAN09-B56.5"
@@ -293,3 +296,29 @@ def test_a_sale_that_fills_closes_the_position(cents):
     _, body = cents.ask("GET /portfolio/positions")
 
     assert [row["position"] for row in body["market_positions"]] == [0]
+
+
+def test_an_order_trades_whole_contracts_only_so_that_its_fills_add_up(cents):
+    no = ((1_000, 240), (900, 99), (800, 375))
+    cents.happen(BookReplaced(at_us=NOW_US, ticker=HIGHNY, yes=(), no=no))
+    order = create(cents, count=10)[1]["order"]
+    cents.happen(BookReplaced(at_us=NOW_US, ticker=HIGHNY, yes=(), no=((800, 1_050),)))
+    fills = cents.ask("GET /portfolio/fills")[1]["fills"]
+    after = cents.ask(f"GET /portfolio/orders/{order['order_id']}")[1]["order"]
+
+    assert order["fill_count"] == 5
+    assert [(fill["yes_price"], fill["count"]) for fill in fills] == [(92, 5), (92, 3), (90, 2)]
+    assert (after["status"], after["fill_count"]) == ("executed", 10)
+
+
+def test_the_told_fills_move_the_cash_exactly(cents):
+    no = ((1_000, 240), (900, 199), (800, 2_075))
+    cents.happen(BookReplaced(at_us=NOW_US, ticker=HIGHNY, yes=(), no=no))
+    before = cents.venue.exchange.cash_e6
+    create(cents, count=12)
+    told = sum(
+        fill["count"] * fill["yes_price"] * 10_000 + to_e6(Decimal(fill["fee_cost"]))
+        for fill in cents.ask("GET /portfolio/fills")[1]["fills"]
+    )
+
+    assert before - cents.venue.exchange.cash_e6 == told
