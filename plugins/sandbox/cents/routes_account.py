@@ -21,8 +21,9 @@ from plugins.sandbox.wire import refused
 
 def balance(counter: CentsCounter, _request: Request) -> Reply:
     """Answer `GET /portfolio/balance`."""
-    exchange = counter.exchange
-    return reply(balance_body(exchange.cash_e6, exchange.portfolio_value_e6(), exchange.now_us))
+    account = counter.venue.account
+    cash_e6 = sum(account.cash_by_shard().values())
+    return reply(balance_body(cash_e6, account.portfolio_value_e6(), account.now_us))
 
 
 def fills(counter: CentsCounter, request: Request) -> Reply:
@@ -36,7 +37,7 @@ def positions(counter: CentsCounter, request: Request) -> Reply:
     """Answer `GET /portfolio/positions`: by market, and summed by event."""
     rows, cursor = selecting.positions(counter.venue, request.query)
     resting = Counter(
-        row.ticker for row in counter.exchange.orders.values() if row.status == "resting"
+        row.ticker for row in counter.venue.account.orders.values() if row.status == "resting"
     )
     events = selecting.by_event(counter.venue, rows)
     return reply(

@@ -102,11 +102,14 @@ def markets_one(counter: CentsCounter, _request: Request, ticker: Ticker) -> Rep
 
 def _market(counter: CentsCounter, market: Market) -> MarketBody:
     series = selecting.series_of(counter.venue, market)
-    book, settled_us = (
-        counter.exchange.book(market.ticker),
-        counter.venue.settled_us.get(market.ticker),
+    venue, ticker = counter.venue, market.ticker
+    return market_body(
+        market,
+        series,
+        venue.exchange.book(ticker),
+        venue.created_us.get(ticker),
+        venue.settled_us.get(ticker),
     )
-    return market_body(market, series, book, settled_us)
 
 
 def orderbook(counter: CentsCounter, request: Request, ticker: Ticker) -> Reply:

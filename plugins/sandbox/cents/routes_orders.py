@@ -61,7 +61,10 @@ def listed(counter: CentsCounter, request: Request) -> Reply:
 
 def one(counter: CentsCounter, _request: Request, order_id: str) -> Reply:
     """Answer `GET /portfolio/orders/{id}`."""
-    return reply({"order": _body(counter, _row(counter, order_id))})
+    row = counter.venue.account.orders.get(order_id)
+    if row is None:
+        raise refused(*_NOT_FOUND)
+    return reply({"order": _body(counter, row)})
 
 
 def queue_position(counter: CentsCounter, _request: Request, order_id: str) -> Reply:
@@ -72,29 +75,16 @@ def queue_position(counter: CentsCounter, _request: Request, order_id: str) -> R
 def queue_positions(counter: CentsCounter, request: Request) -> Reply:
     """Answer `GET /portfolio/orders/queue_positions`, of some markets or of all."""
     tickers = request.query.listed("market_tickers")
-    found = []
-    for row in counter.exchange.orders.values():
-        if row.status != "resting" or (tickers is not None and row.ticker not in tickers):
-            continue
-        try:
-            ahead = counter.exchange.queue_position_e2(row.order_id)
-        except Refusal:
-            continue  # its market has closed: it is out of the book already
-        found.append(
-            {
-                "order_id": row.order_id,
-                "market_ticker": row.ticker,
-                "queue_position": contracts(ahead),
-            }
-        )
+    found = [
+        {
+            "order_id": row.order_id,
+            "market_ticker": row.ticker,
+            "queue_position": contracts(ahead_e2),
+        }
+        for row, ahead_e2 in counter.exchange.queue_positions()
+        if tickers is None or row.ticker in tickers
+    ]
     return reply({"queue_positions": found})
-
-
-def _row(counter: CentsCounter, order_id: str) -> OrderRow:
-    row = counter.exchange.orders.get(order_id)
-    if row is None:
-        raise refused(*_NOT_FOUND)
-    return row
 
 
 def _body(counter: CentsCounter, row: OrderRow) -> OrderBody:
@@ -102,6 +92,14 @@ def _body(counter: CentsCounter, row: OrderRow) -> OrderBody:
 
 
 # ------------------------------------------------------------------------------------- writes
+
+
+def _row(counter: CentsCounter, order_id: str) -> OrderRow:
+    """Return an order as it is; what is read may lag behind, what is written does not."""
+    row = counter.exchange.orders.get(order_id)
+    if row is None:
+        raise refused(*_NOT_FOUND)
+    return row
 
 
 def create(counter: CentsCounter, request: Request) -> Reply:

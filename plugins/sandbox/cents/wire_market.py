@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from framework.model.book import OrderBook
 from framework.model.events import TradePrinted
-from framework.model.market import EventGroup, Market, Series
+from framework.model.market import EventGroup, Market, PriceGrid, Series
 from framework.model.units import Micros, Side, Ticker, complement, price_of
 from plugins.sandbox.cents.numbers import (
     CENT_E4,
@@ -98,12 +98,22 @@ def _dollars(cents: int) -> str:
     return price_text(cents * CENT_E4)
 
 
+def _ranges(grid: PriceGrid) -> list[RangeBody]:
+    return [
+        RangeBody(price_text(part.start_e4), price_text(part.end_e4), price_text(part.step_e4))
+        for part in grid.ranges
+    ]
+
+
 def market_body(
-    market: Market, series: Ticker | None, book: OrderBook, settled_us: Micros | None
+    market: Market,
+    series: Ticker | None,
+    book: OrderBook,
+    created_us: Micros | None,
+    settled_us: Micros | None,
 ) -> MarketBody:
     """Return a market with the touch of its book; nobody's bid is 0, nobody's ask 100."""
     yes, no = quoted_cents(book.bid(Side.YES)), quoted_cents(book.bid(Side.NO))
-    yes_ask, no_ask = 100 - no, 100 - yes
     last = quoted_cents(market.last_price_e4)
     pays = market.settlement_e4
     volume = contracts(market.volume_e2 or 0)
@@ -119,7 +129,7 @@ def market_body(
         status=market.status.value,
         result=market.result or "",
         can_close_early=market.can_close_early,
-        created_time=iso(market.open_us or 0),
+        created_time=iso(created_us or 0),
         open_time=_time(market.open_us),
         close_time=_time(market.close_us),
         expected_expiration_time=_time(market.expected_expiration_us),
@@ -130,21 +140,18 @@ def market_body(
         settlement_value_dollars=UNSET if pays is None else price_text(pays),
         yes_bid=yes,
         yes_bid_dollars=_dollars(yes),
-        yes_ask=yes_ask,
-        yes_ask_dollars=_dollars(yes_ask),
+        yes_ask=100 - no,
+        yes_ask_dollars=_dollars(100 - no),
         no_bid=no,
         no_bid_dollars=_dollars(no),
-        no_ask=no_ask,
-        no_ask_dollars=_dollars(no_ask),
+        no_ask=100 - yes,
+        no_ask_dollars=_dollars(100 - yes),
         last_price=last,
         last_price_dollars=_dollars(last),
         volume=volume,
         volume_24h=volume,
         open_interest=contracts(market.open_interest_e2 or 0),
-        price_ranges=[
-            RangeBody(price_text(part.start_e4), price_text(part.end_e4), price_text(part.step_e4))
-            for part in market.grid.ranges
-        ],
+        price_ranges=_ranges(market.grid),
     )
 
 
