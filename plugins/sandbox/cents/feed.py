@@ -22,7 +22,7 @@ from plugins.sandbox.cents.wire_stream import (
 )
 from plugins.sandbox.channels import Outbox
 from plugins.sandbox.exchange import SandboxExchange
-from plugins.sandbox.rows import FillNotice, LifecycleNotice, Notice, OrderNotice
+from plugins.sandbox.rows import FillNotice, Notice, OrderNotice
 from plugins.sandbox.wire import encode
 
 BOOKS: Final = "orderbook_delta"
@@ -69,14 +69,16 @@ class CentsFeed:
             QuoteTicked: self._quote_ticked,
             OrderNotice: self._order_changed,
             FillNotice: self._filled,
-            LifecycleNotice: self._life_went_on,
         }
 
     def publish(self, notices: Sequence[Notice]) -> None:
-        """Tell the subscribers, in order; books wait for the end of the moment."""
+        """Tell the subscribers, in order; books wait for the end of the moment.
+
+        What the document has no message for, such as a market's life, is read by REST.
+        """
         for notice in notices:
             tell = self._tell.get(type(notice))
-            if tell is not None:  # events and order groups were told to nobody in that era
+            if tell is not None:
                 tell(notice)
 
     def finish(self) -> None:
@@ -142,6 +144,3 @@ class CentsFeed:
         fill = notice.fill
         body = fill_of(fill, sold=fill.order_id in self._sold)
         self._send(FILLS, fill.ticker, body)
-
-    def _life_went_on(self, notice: LifecycleNotice) -> None:
-        """Say nothing: in this dialect a market's life is read by REST."""

@@ -5,7 +5,13 @@ import json
 import msgspec
 import pytest
 
-from framework.model.events import BookChanged, BookReplaced, MarketChanged, TradePrinted
+from framework.model.events import (
+    BookChanged,
+    BookReplaced,
+    MarketChanged,
+    MarketListed,
+    TradePrinted,
+)
 from framework.model.market import DECI_CENT
 from framework.model.units import Side
 from framework.testing.builders import NOW_US
@@ -168,5 +174,17 @@ def test_what_that_era_did_not_know_is_told_to_nobody(cents, heard, follow):
     cents.venue.publish(notices)
     cents.venue.publish(cents.venue.exchange.groups.delete(group.order_group_id))
     cents.venue.flush()
+
+    assert heard.take() == []
+
+
+def test_what_the_document_has_no_message_for_is_passed_over(cents, heard, follow):
+    follow("orderbook_delta", "ticker", "trade", "fill", "order_update")
+    record = cents.venue.exchange.markets[HIGHNY]
+    fresh = msgspec.structs.replace(record, ticker="KXNEW-26-A", event_ticker="KXNEW-26")
+    later = msgspec.structs.replace(record, close_us=record.close_us + 1)
+    cents.happen(
+        MarketListed(at_us=NOW_US, market=fresh), MarketChanged(at_us=NOW_US, market=later)
+    )
 
     assert heard.take() == []
