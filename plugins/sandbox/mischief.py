@@ -6,12 +6,12 @@ Every decision is drawn from one seeded generator, and only where a rate is set.
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random  # noqa: TID251 - a run's own generator is handed in
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import Raw
 
-from plugins.sandbox.channels import BUFFER_OVERFLOW, CHANNEL_ERROR, Subscription
+from plugins.sandbox.channels import BUFFER_OVERFLOW, CHANNEL_ERROR, Outbox
 from plugins.sandbox.faults import Faults, Rates, RequestKind
 from plugins.sandbox.request import Reply
 from plugins.sandbox.wire import Fault, encode, refused, throttled
@@ -100,6 +100,15 @@ def _records(content: object) -> list[dict[str, object]]:
     return []
 
 
+class Framed(Protocol):
+    """A subscription of any dialect, as far as its messages go."""
+
+    outbox: Outbox
+
+    def frame(self, kind: str, body: Raw) -> bytes:
+        """Return a channel message."""
+
+
 class UnrulyStream:
     """What goes wrong between a subscription and its client."""
 
@@ -107,9 +116,9 @@ class UnrulyStream:
         """Start with the rates and the generator that decides."""
         self._faults = faults
         self._dice = _Dice(rng)
-        self._held: dict[Subscription, bytes] = {}
+        self._held: dict[Framed, bytes] = {}
 
-    def send(self, subscription: Subscription, kind: str, body: Raw) -> int | None:
+    def send(self, subscription: Framed, kind: str, body: Raw) -> int | None:
         """Send a message, or not, or wrongly; return the error that ends the subscription."""
         faults, falls = self._faults, self._dice.falls
         if falls(faults.channel_errors):

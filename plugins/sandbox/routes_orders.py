@@ -53,11 +53,10 @@ def create_order(venue: Venue, request: Request) -> Reply:
 
 def _create(venue: Venue, body: CreateOrder) -> PlacedBody:
     order = _order_of(body)
-    if venue.repeats == "return" and order.client_order_id is not None:
-        for first in venue.exchange.orders.values():
-            if first.client_order_id == order.client_order_id:
-                done = [one for one in venue.exchange.fills if one.order_id == first.order_id]
-                return placed_body(first, done, first.created_us)
+    first = venue.repeated(order.client_order_id)
+    if first is not None:
+        done = [one for one in venue.exchange.fills if one.order_id == first.order_id]
+        return placed_body(first, done, first.created_us)
     row, fills, notices = venue.exchange.place(order)
     venue.publish(notices)
     return placed_body(row, fills, venue.exchange.now_us)

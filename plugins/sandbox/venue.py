@@ -19,7 +19,7 @@ from plugins.sandbox.faults import Faults
 from plugins.sandbox.mischief import Mischief, UnrulyStream
 from plugins.sandbox.past import AccountView, Past
 from plugins.sandbox.rates import BASIC, RateLimits
-from plugins.sandbox.rows import LifecycleNotice, Notice
+from plugins.sandbox.rows import LifecycleNotice, Notice, OrderRow
 
 Repeats: TypeAlias = Literal["refuse", "return"]
 
@@ -61,8 +61,8 @@ class Venue:
         self.faults = faults or Faults()
         dice = rng or Random(0)  # noqa: S311 - faults are no secret
         self.mischief = None if faults is None else Mischief(faults, dice)
-        unruly = None if faults is None else UnrulyStream(faults, dice)
-        self.feed = Feed(exchange, stream_limits, unruly)
+        self.unruly = None if faults is None else UnrulyStream(faults, dice)
+        self.feed = Feed(exchange, stream_limits, self.unruly)
         lag_us = self.faults.read_lag // timedelta(microseconds=1)
         self._past = Past(exchange, lag_us) if lag_us else None
         self.tier = BASIC
@@ -101,6 +101,13 @@ class Venue:
             self._past.note(notices)
         for tell in self._tell:
             tell(notices)
+
+    def repeated(self, client_order_id: str | None) -> OrderRow | None:
+        """Return the first order of a client id, where the policy is to return it."""
+        if self.repeats == "refuse" or client_order_id is None:
+            return None
+        orders = self.exchange.orders.values()
+        return next((row for row in orders if row.client_order_id == client_order_id), None)
 
     @property
     def account(self) -> AccountView:

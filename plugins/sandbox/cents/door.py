@@ -46,7 +46,7 @@ class Cents:
     def listen(self, outbox: Outbox) -> CentsSubscriber:
         """Take the commands of one connection; the first one makes the venue tell this dialect."""
         if self._feed is None:
-            self._feed = CentsFeed(self.venue.exchange, self._counter.sold)
+            self._feed = CentsFeed(self.venue.exchange, self._counter.sold, self.venue.unruly)
             self.venue.attach(self._feed.publish, self._feed.finish)
         return CentsSubscriber(self._feed, outbox)
 

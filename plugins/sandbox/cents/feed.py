@@ -7,6 +7,8 @@ over: a hundred changes of one moment cost one message.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec import Raw
+
 from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
 from framework.model.units import ONE_CONTRACT_E2, Ticker
 from plugins.sandbox.audience import Audience
@@ -20,10 +22,12 @@ from plugins.sandbox.cents.wire_stream import (
     ticker_of,
     trade_of,
 )
-from plugins.sandbox.channels import Outbox
+from plugins.sandbox.channels import BUFFER_OVERFLOW, TERMINAL, Outbox
 from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.mischief import UnrulyStream
 from plugins.sandbox.rows import FillNotice, Notice, OrderNotice
 from plugins.sandbox.wire import encode
+from plugins.sandbox.wire_stream import raw
 
 BOOKS: Final = "orderbook_delta"
 TICKERS: Final = "ticker"
@@ -32,8 +36,6 @@ FILLS: Final = "fill"
 ORDERS: Final = "order_update"
 
 CHANNELS: Final = frozenset({BOOKS, TICKERS, TRADES, FILLS, ORDERS})
-
-OVERFLOW: Final = 25
 
 
 class Subscription:
@@ -47,18 +49,29 @@ class Subscription:
         """None is every market."""
         self.outbox = outbox
 
+    def frame(self, kind: str, body: Raw) -> bytes:
+        """Return a message; it carries no number, so none is lost with it."""
+        return encode(Message(kind, body))
+
 
 class CentsFeed:
     """Tells those who subscribed."""
 
-    def __init__(self, exchange: SandboxExchange, sold: set[str]) -> None:
+    def __init__(
+        self,
+        exchange: SandboxExchange,
+        sold: set[str],
+        unruly: UnrulyStream | None = None,
+    ) -> None:
         """Start without subscribers.
 
         Args:
             exchange: Whose markets they follow.
             sold: The orders that were worded as sales.
+            unruly: What goes wrong on purpose between a subscription and its client.
         """
         self.exchange = exchange
+        self._unruly = unruly
         self.audience: Audience[Subscription] = Audience(CHANNELS)
         self._sold = sold
         self._changed: dict[Ticker, None] = {}
@@ -108,18 +121,22 @@ class CentsFeed:
     def _send(self, channel: str, ticker: Ticker, body: object) -> None:
         """Send a message to a channel of its name."""
         followers = self.audience.of(channel, ticker)
-        text = encode(Message(channel, body)) if followers else b""
+        text = raw(body) if followers else Raw()
         for subscription in followers:
             if subscription.outbox.full:
-                self._overflow(subscription)
+                self._end(subscription, BUFFER_OVERFLOW)
+            elif self._unruly is None:
+                subscription.outbox.push(subscription.frame(channel, text))
             else:
-                subscription.outbox.push(text)
+                code = self._unruly.send(subscription, channel, text)
+                if code is not None:
+                    self._end(subscription, code)
 
-    def _overflow(self, subscription: Subscription) -> None:
-        """End a subscription whose client is too slow, and say so."""
+    def _end(self, subscription: Subscription, code: int) -> None:
+        """End a subscription by an error, and say of which channel it was."""
         self.audience.unfollow(subscription.channel, subscription, subscription.tickers)
         subscription.tickers = set()
-        trouble = Trouble(OVERFLOW, f"Subscription buffer overflow: {subscription.channel}")
+        trouble = Trouble(code, f"{TERMINAL[code]}: {subscription.channel}")
         subscription.outbox.push(encode(Message("error", trouble)))
 
     def _book_changed(self, event: BookChanged | BookReplaced) -> None:

@@ -113,6 +113,9 @@ def _create(counter: CentsCounter, body: CreateOrder) -> OrderRow:
     market = counter.exchange.markets.get(order.ticker)
     if market is not None and not is_served(market):
         raise refused(404, "not_found", f"market {order.ticker} not found")
+    first = counter.venue.repeated(order.client_order_id)
+    if first is not None:
+        return first
     row, _, notices = counter.exchange.place(order)
     if asked(body.side, body.action).sold:
         counter.sold.add(row.order_id)
