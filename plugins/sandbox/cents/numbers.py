@@ -9,10 +9,12 @@ from typing import Final
 
 from framework.model.book import OrderBook
 from framework.model.market import Market
-from framework.model.units import E2, E4, E6, ONE_CONTRACT_E2, ONE_DOLLAR_E4, Side
+from framework.model.units import E2, E4, E6, ONE_CONTRACT_E2, Side
 
 CENT_E4: Final = 100
 _CENT_E6: Final = 10_000
+_DOLLAR: Final = 100
+"""In cents."""
 
 Ladder = list[tuple[int, int]]
 """Prices in cents with whole contracts."""
@@ -35,7 +37,7 @@ def quoted_cents(price_e4: E4 | None, *, empty: E4 = 0) -> int:
 
 def asked_cents(bid_e4: E4 | None) -> int:
     """Return the ask that the other side's bid makes; 100 where nobody bids."""
-    return 100 - quoted_cents(bid_e4)
+    return _DOLLAR - quoted_cents(bid_e4)
 
 
 def contracts(quantity_e2: E2) -> int:
@@ -58,10 +60,10 @@ def rounded(levels: Iterable[tuple[E4, E2]]) -> Ladder:
     """Return levels in whole cents and contracts, from the lowest price."""
     sizes: dict[int, E2] = {}
     for price_e4, size_e2 in levels:
-        cents = price_cents(price_e4)
+        cents = price_e4 // CENT_E4
         sizes[cents] = sizes.get(cents, 0) + size_e2
     return [
-        (cents, contracts(sizes[cents]))
-        for cents in sorted(sizes)
-        if 0 < cents < price_cents(ONE_DOLLAR_E4) and sizes[cents] >= ONE_CONTRACT_E2
+        (cents, size_e2 // ONE_CONTRACT_E2)
+        for cents, size_e2 in sorted(sizes.items())
+        if 0 < cents < _DOLLAR and size_e2 >= ONE_CONTRACT_E2
     ]
