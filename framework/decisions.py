@@ -12,10 +12,18 @@ from typing import Final
 import msgspec
 
 from framework.exchange import Capabilities
+from framework.model.events import Pause
 from framework.model.market import PriceGrid, moment
 from framework.model.orders import Order, Purpose, TimeInForce, Urgency
 from framework.model.portfolio import Position
-from framework.model.records import NO_SIGNAL, OFF_GRID, STAY, Stage, Verdict
+from framework.model.records import (
+    EXCHANGE_PAUSED,
+    NO_SIGNAL,
+    OFF_GRID,
+    STAY,
+    Stage,
+    Verdict,
+)
 from framework.model.signals import EntrySignal, ExitSignal, Rejection
 from framework.model.units import (
     E2,
@@ -105,6 +113,8 @@ class Decisions:
         urgent = exits and any((exit_.urgency or 0) > Urgency.TAKE_PROFIT for exit_ in exits)
         if state.halted or state.stopping or urgent:
             return exits
+        if state.pauses and (pause := state.pause_of(watched.market.shard)) is not None:
+            return exits + self._paused(watched, pause, working)
         return exits + self._entries(watched, held, snapshot, working)
 
     def _snapshot(self, watched: Watched) -> Snapshot:
@@ -134,7 +144,11 @@ class Decisions:
         working: Sequence[LiveOrder],
     ) -> list[Wanted]:
         resting = [live for live in working if not live.is_entry]
-        stays = self._state.stopping is not None or not watched.market.is_open(self._state.now_us)
+        stays = (
+            self._state.stopping is not None
+            or not watched.market.is_open(self._state.now_us)
+            or self._state.pause_of(watched.market.shard) is not None
+        )
         if snapshot is None or stays:
             return [_kept(live) for live in resting if live.remaining_e2 <= held.quantity_e2]
         found = self._pipeline.signal_exit(held.strategy, held, snapshot)
@@ -178,6 +192,19 @@ class Decisions:
         )
 
     # ------------------------------------------------------------------------------- entries
+
+    def _paused(self, watched: Watched, pause: Pause, working: Sequence[LiveOrder]) -> list[Wanted]:
+        """Return the entries that stay while the exchange rests: those it does not give back.
+
+        Whoever is allowed to cancel does: an old price must not be the first one at the reopening.
+        """
+        for strategy in self._pipeline.strategies:
+            if strategy in watched.admitted:
+                refusal = Rejection(EXCHANGE_PAUSED, pause.reason)
+                self._note(watched, strategy, _SIGNAL, (refusal, None))
+        if pause.takes_cancels:
+            return []
+        return [_kept(live) for live in working if live.is_entry]
 
     def _entries(
         self,

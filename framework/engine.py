@@ -58,7 +58,7 @@ class Engine:
         self.state = State()
         self._pipeline = pipeline
         self._run_id = run_id
-        self._capabilities = capabilities
+        self.capabilities = capabilities
         self._number = last_number
         self._verdicts: list[Verdict] = []
         self._commands: list[AnyCommand] = []
@@ -177,8 +177,8 @@ class Engine:
             purpose=wish.purpose,
             strategy=wish.strategy,
             time_in_force=wish.time_in_force,
-            post_only=wish.post_only and self._capabilities.post_only,
-            reduce_only=wish.reduce_only and self._capabilities.reduce_only,
+            post_only=wish.post_only and self.capabilities.post_only,
+            reduce_only=wish.reduce_only and self.capabilities.reduce_only,
             expires_us=None if lifetime is None else self.state.now_us + lifetime,
             reason=wish.reason,
             urgency=wish.urgency,

@@ -15,7 +15,7 @@ from framework.model.commands import AmendOrder, CancelOrder, QueryOrder
 from framework.model.events import AnyEvent
 from framework.model.market import Market
 from framework.model.orders import Order
-from framework.model.units import E2, Micros, Ticker
+from framework.model.units import E2, E6, Micros, Ticker
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +29,17 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """Without them an unknown order can't be looked up, and halts its market."""
     fills_by_rest: bool = False
     fractional_quantities: bool = False
+    balance_step_e6: E6 = 100
+    """What the account's cash is rounded to at each fill, and the fees with it."""
+
+
+class Surprises(msgspec.Struct, frozen=True, kw_only=True):
+    """What an exchange said that its adapter does not know; it announces a change of the wire."""
+
+    counts: dict[str, int] = {}
+    """How often each was met, by name, such as `market: unknown field legs`."""
+    unreadable: tuple[str, ...] = ()
+    """The last records that could not be read, each by its name and with what is wrong."""
 
 
 class MarketQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +99,10 @@ class Exchange(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What a run may use."""
+
+    @property
+    def surprises(self) -> Surprises:
+        """What was not understood so far, for people to see: never a reason to stop."""
 
     def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
         """List markets, page by page.

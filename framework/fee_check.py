@@ -1,8 +1,9 @@
 """Holds the fee that the exchange booked for every fill against the one we predict.
 
-A wrong fee model turns an edge into a loss without anybody noticing. Above one unit of
-$0.0001 it is an alarm: less than that may be the order of two fills, or what an earlier run left
-in an order's accumulator. The booked fee stays the truth; nothing here changes money.
+A wrong fee model turns an edge into a loss without anybody noticing. Above one unit of the
+account's precision ($0.0001 for a direct member, $0.01 for one behind a broker) it is an alarm:
+less than that may be the order of two fills, or what an earlier run left in an order's
+accumulator. The booked fee stays the truth; nothing here changes money.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,9 +15,6 @@ from framework.model.events import AccountReported, AnyEvent, LedgerRead, OrderF
 from framework.model.market import Market
 from framework.model.orders import Fill
 from framework.model.units import E6, Ticker, money_of
-
-TOLERANCE_E6 = 100
-"""One unit of $0.0001."""
 
 
 class FeeAlarm(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +44,7 @@ class FeeCheck:
         Args:
             market: Finds the record whose terms apply; a fill of an unlisted market can't be
                 checked and is counted in `unchecked`.
-            precision_e6: What the account's balance is rounded to.
+            precision_e6: What the account's balance is rounded to; that much off is no alarm.
         """
         self.alarms: list[FeeAlarm] = []
         self.checked = 0
@@ -83,7 +81,7 @@ class FeeCheck:
         terms = market.fee_terms(fill.at_us)
         fees = self._orders.setdefault(fill.order_id, OrderFees(precision_e6=self._precision_e6))
         charge = fees.charge(fill.price_e4, fill.quantity_e2, is_taker=fill.is_taker, terms=terms)
-        if abs(charge.net_e6 - fill.fee_e6) <= TOLERANCE_E6:
+        if abs(charge.net_e6 - fill.fee_e6) <= self._precision_e6:
             return None
         alarm = FeeAlarm(
             trade_id=fill.trade_id,

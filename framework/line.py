@@ -103,7 +103,7 @@ class Line:
         self.send: Callable[[Sequence[AnyCommand]], None] = lambda _: None
         self.digest = DecisionDigest()
         self.tally = Tally()
-        self.fees = FeeCheck(engine.state.market)
+        self.fees = FeeCheck(engine.state.market, engine.capabilities.balance_step_e6)
         self.count = 0
         """Events handled."""
 

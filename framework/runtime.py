@@ -77,6 +77,8 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     trips: tuple[Trip, ...]
     journal: str
     troubles: tuple[str, ...] = ()
+    surprises: dict[str, int] = {}
+    """What the exchange said that its adapter does not know, and how often."""
 
 
 class Runtime:
@@ -309,6 +311,7 @@ class Runtime:
             "now_us": self.run.clock.now_us(),
             "halted": state.halted,
             "connected": state.connected,
+            "paused": [pause.reason for pause in state.pauses.values()],
             "events": self.line.count,
             "markets": len(state.markets),
             "followed": sum(watched.subscribed for watched in state.markets.values()),
@@ -316,6 +319,7 @@ class Runtime:
             "open_orders": state.worst.open_orders(),
             "metrics": self._metrics.read(),
             "totals": msgspec.to_builtins(self.line.tally.totals(), str_keys=True),
+            "surprises": msgspec.to_builtins(self._exchange.surprises),
         }
 
     # ----------------------------------------------------------------------------------- end
@@ -339,6 +343,7 @@ class Runtime:
                 yield f"{ticker} closed without a result: its position stays open"
 
     def _result(self, reason: str) -> RunResult:
+        surprises = self._exchange.surprises
         return RunResult(
             run_id=self.run.run_id,
             mode=self.run.mode,
@@ -360,7 +365,9 @@ class Runtime:
                     for name, why in self._pipeline.quarantined.items()
                 ),
                 *(f"fees: {alarm}" for alarm in self.line.fees.alarms),
+                *(f"not understood: {what}" for what in surprises.unreadable),
             ),
+            surprises=surprises.counts,
         )
 
 

@@ -14,12 +14,14 @@ from framework.model.events import (
     BookReplaced,
     CancelRefused,
     ClockTicked,
+    ExchangeStatusChanged,
     MarketChanged,
     MarketListed,
     ObservationArrived,
     OrderAccepted,
     OrderCancelled,
     OrderUnknown,
+    Pause,
     QuoteTicked,
     RunStopping,
     StreamLost,
@@ -52,6 +54,8 @@ class State:
         self.halted: str | None = None
         self.stopping: str | None = None
         self.connected = True
+        self.pauses: dict[int | None, Pause] = {}
+        """What of the exchange takes no orders now, by shard."""
         self.ready = False
         """Whether the account has been read: nothing is decided before."""
         self.realized_earlier_today_e6: E6 = 0
@@ -78,6 +82,10 @@ class State:
         """Return a market's last good bid; 0 when nobody bid, None before any good book."""
         watched = self.markets.get(ticker)
         return None if watched is None else watched.mark_e4(side)
+
+    def pause_of(self, shard: int) -> Pause | None:
+        """Return what keeps the exchange from taking orders there; None when nothing does."""
+        return self.pauses.get(None) or self.pauses.get(shard)
 
     def is_engaged(self, ticker: Ticker) -> bool:
         """Return whether a position or a live order holds us in a market."""
@@ -283,6 +291,13 @@ class State:
     def restore_stream(self) -> None:
         """The connection is back; books become usable with their next snapshot."""
         self.connected = True
+
+    def change_status(self, event: ExchangeStatusChanged) -> None:
+        """The exchange, or a part of it, pauses or goes on; followed markets are looked at."""
+        self.pauses = {pause.shard: pause for pause in event.pauses}
+        for ticker, watched in self.markets.items():
+            if watched.subscribed:
+                self.touched[ticker] = None
 
     def observe(self, event: ObservationArrived) -> None:
         """Remember outside data, the newest of each key."""

@@ -20,6 +20,7 @@ from framework.model.events import (
     AnyEvent,
     BookInvalidated,
     CancelRefused,
+    ExchangeStatusChanged,
     IntentRefused,
     LedgerRead,
     MarketChanged,
@@ -318,6 +319,10 @@ def _told(event: AnyEvent) -> str | None:
             return f"halted, nothing is bought: {reason}"
         case TradingResumed():
             return "the halt is released"
+        case ExchangeStatusChanged(pauses=()):
+            return "the exchange takes orders again"
+        case ExchangeStatusChanged(pauses=pauses):
+            return "the exchange pauses: " + "; ".join(pause.reason for pause in pauses)
         case RunStopping(reason=reason):
             return f"the run ends: {reason}"
         case PluginQuarantined(plugin=plugin, reason=reason):

@@ -19,6 +19,7 @@ from framework.model.events import (
     BookChanged,
     BookReplaced,
     ClockTicked,
+    ExchangeStatusChanged,
     LedgerRead,
     MarketChanged,
     MarketListed,
@@ -173,6 +174,10 @@ def _alarm(event: AnyEvent) -> str | None:
             return f"stream lost: {reason}"
         case StreamRestored():
             return "stream restored"
+        case ExchangeStatusChanged(pauses=()):
+            return "the exchange takes orders again"
+        case ExchangeStatusChanged(pauses=pauses):
+            return "the exchange pauses: " + "; ".join(pause.reason for pause in pauses)
         case PluginQuarantined(plugin=plugin, reason=reason):
             return f"plugin {plugin} is not asked any more: {reason}"
         case RunStopping(reason=reason):

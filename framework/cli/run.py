@@ -9,6 +9,7 @@ import click
 import msgspec
 import structlog
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -178,6 +179,8 @@ def show(result: RunResult) -> None:
     console.print(table)
     for trouble in result.troubles:
         console.print(f"[yellow]trouble[/]: {trouble}")
+    for what, times in result.surprises.items():
+        console.print(f"[yellow]not known[/]: {escape(what)} ({times} times)")
 
 
 def _trips(result: RunResult) -> Table:

@@ -179,6 +179,21 @@ class StreamRestored(Event, frozen=True, kw_only=True, tag=True):
     """The connection is back and subscribed."""
 
 
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the exchange that takes no orders for a while."""
+
+    shard: int | None
+    """Which matching engine; None is all of them."""
+    reason: str
+    takes_cancels: bool = True
+
+
+class ExchangeStatusChanged(Event, frozen=True, kw_only=True, tag=True):
+    """What of the exchange rests from now on; nothing when orders are taken everywhere."""
+
+    pauses: tuple[Pause, ...] = ()
+
+
 class TradingHalted(Event, frozen=True, kw_only=True, tag=True):
     """Someone or something stopped new risk; exits and cancels go on."""
 
@@ -239,6 +254,7 @@ AnyEvent: TypeAlias = (
     | AccountReported
     | StreamLost
     | StreamRestored
+    | ExchangeStatusChanged
     | TradingHalted
     | TradingResumed
     | RunStopping

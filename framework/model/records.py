@@ -28,6 +28,9 @@ STAY: Final = "stay"
 OFF_GRID: Final = "off_grid"
 """A signal's price is none of the market's."""
 
+EXCHANGE_PAUSED: Final = "exchange_paused"
+"""The exchange takes no orders at present, on this market's shard or anywhere."""
+
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a strategy's line decided on a market at one stage; recorded when it changes.

@@ -31,6 +31,7 @@ from framework.exchange import (
     MarketQuery,
     Outcome,
     Rejected,
+    Surprises,
 )
 from framework.model.account import (
     Account,
@@ -80,6 +81,7 @@ class ScriptedExchange:
         reads: How far back each read of the account looked.
         calls: How often each method was called.
         followed: The markets subscribed to now.
+        surprises: What it claims not to have understood of some exchange.
         held: The account: orders, fills, payments, cash; change it behind the stream's back.
     """
 
@@ -93,6 +95,7 @@ class ScriptedExchange:
         """List these markets, and give the account cash."""
         self.account_id = account_id
         self.capabilities = capabilities
+        self.surprises = Surprises()
         self.submitted: list[Order] = []
         self.cancels: list[CancelOrder] = []
         self.queries: list[QueryOrder] = []

@@ -26,6 +26,7 @@ from framework.model.events import (
     BookReplaced,
     CancelRefused,
     ClockTicked,
+    ExchangeStatusChanged,
     IntentRefused,
     LedgerRead,
     MarketChanged,
@@ -38,6 +39,7 @@ from framework.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    Pause,
     QuoteTicked,
     RunStopping,
     StreamLost,
@@ -723,6 +725,43 @@ def test_a_halt_cancels_entries_and_sends_none_until_it_is_released(play):
     play.event(TradingHalted(at_us=NOW_US, reason="by hand")).expect(CancelOrder)
     play.event(cancelled(play, 0), bids(no="0.06")).expect()
     play.event(TradingResumed(at_us=NOW_US), bids()).expect(SubmitOrder)
+
+
+def paused(at=NOW_US, shard=None, **terms):
+    pause = Pause(shard=shard, reason="trading pauses", **terms)
+    return ExchangeStatusChanged(at_us=at, pauses=(pause,))
+
+
+def test_a_pause_of_the_exchange_is_a_refusal_with_its_reason_and_ends_by_itself(play):
+    play.event(paused(), bids()).expect()
+
+    assert "signal.exchange_paused" in play.codes()
+    play.event(ExchangeStatusChanged(at_us=NOW_US + SECOND)).expect(SubmitOrder)
+
+
+def test_a_pause_of_another_shard_concerns_nobody_here(play):
+    play.event(paused(shard=2), bids()).expect(SubmitOrder)
+
+
+def test_a_pause_takes_entries_back_only_where_cancels_are_taken(play):
+    play.event(bids())
+    play.event(accepted(play)).ignore()
+
+    play.event(paused(takes_cancels=False)).expect()
+    play.event(paused(takes_cancels=True)).expect(CancelOrder)
+
+
+def test_an_exit_waits_for_the_end_of_a_pause():
+    play = holding(Buyer(), Sizer(), Stop()).ignore()
+
+    play.event(paused(), bids(yes="0.70", at=NOW_US + SECOND)).expect()
+    play.event(ExchangeStatusChanged(at_us=NOW_US + 2 * SECOND)).expect(SubmitOrder)
+
+
+def test_a_resting_exit_stays_where_it_is_during_a_pause():
+    play = holding(Buyer(), Sizer(), Target()).expect(SubmitOrder)
+
+    play.event(accepted(play), paused(), tick(NOW_US + SECOND)).expect()
 
 
 def test_a_stopping_run_cancels_its_entries_and_sends_nothing_new(play):

@@ -6,7 +6,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.fee_check import TOLERANCE_E6, FeeCheck
+from framework.fee_check import FeeCheck
 from framework.fees import DIRECT_E6, MAKER_RATES_E4, NON_DIRECT_E6, OrderFees
 from framework.model.account import OwnedFill
 from framework.model.events import AccountReported, LedgerRead, OrderFilled
@@ -46,8 +46,17 @@ def test_the_recorded_fee_is_no_news():
 def test_one_unit_is_tolerated_and_more_is_an_alarm():
     check = check_of()
 
-    assert check.check(fill(17_500 + TOLERANCE_E6, "a", order_id="a")) is None
-    assert check.check(fill(17_500 + TOLERANCE_E6 + 1, "b", order_id="b")) is not None
+    assert check.check(fill(17_500 + DIRECT_E6, "a", order_id="a")) is None
+    assert check.check(fill(17_500 + DIRECT_E6 + 1, "b", order_id="b")) is not None
+
+
+def test_an_account_behind_a_broker_is_checked_by_its_own_rounding():
+    check = check_of(precision_e6=NON_DIRECT_E6)
+    booked_e6 = 5_000  # 1 at 0.055: the fee of 0.003639, and what rounds -0.058639 to -0.06
+
+    assert check.check(fill(booked_e6, "a", price_e4=550, order_id="a")) is None
+    assert check.check(fill(booked_e6 + 10_001, "b", price_e4=550, order_id="b")) is not None
+    assert check_of().check(fill(booked_e6, "c", price_e4=550)) is not None
 
 
 def test_an_alarm_says_what_was_charged_and_what_was_predicted():

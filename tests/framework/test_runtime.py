@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import anyio
+import msgspec
 import pytest
 from pydantic import Field
 
@@ -20,7 +21,7 @@ from framework.cli.exits import code_of
 from framework.clock import run_virtual
 from framework.control import call_control, write_halt_file
 from framework.errors import AuthError, ConfigError, ExchangeError, LedgerError, PluginError
-from framework.exchange import Rejected, Unknown
+from framework.exchange import Rejected, Surprises, Unknown
 from framework.journal import FILE_NAME, JournalReader, verify
 from framework.ledger import open_ledger, read_ledger
 from framework.model.account import RemoteStatus
@@ -28,9 +29,11 @@ from framework.model.commands import SubmitOrder
 from framework.model.events import (
     AccountReported,
     ClockTicked,
+    ExchangeStatusChanged,
     LedgerRead,
     ObservationArrived,
     OrderUnknown,
+    Pause,
     PluginQuarantined,
     RunStopping,
     TradingHalted,
@@ -916,3 +919,48 @@ def test_an_idle_run_ticks_scans_and_audits_more_rarely(stage):
     assert ticks == [pytest.approx(2_400, rel=0.01), pytest.approx(240, rel=0.01)]
     assert [one["markets"] for one in calls] == [41, 11]
     assert [one["account"] for one in calls] == [41, 5]
+
+
+def test_what_the_exchange_said_and_nobody_understood_is_shown_at_the_end_and_on_the_way(stage):
+    unknown = {"market: unknown field legs": 3}
+    stage.exchange.surprises = Surprises(counts=unknown, unreadable=("market M: no status",))
+    seen = []
+
+    async def script(run):
+        await run.clock.sleep(1)
+        seen.append(await call_control(run.folder, "status"))
+
+    result = stage.play(script)
+
+    assert result.surprises == unknown
+    assert result.troubles == ("not understood: market M: no status",)
+    (status,) = seen
+    assert status["surprises"]["counts"] == unknown
+
+
+def test_a_run_shows_that_the_exchange_pauses(stage):
+    seen = []
+
+    async def script(run):
+        pause = Pause(shard=None, reason="maintenance")
+        stage.exchange.push(ExchangeStatusChanged(at_us=run.clock.now_us(), pauses=(pause,)))
+        await run.clock.sleep(1)
+        seen.append(await call_control(run.folder, "status"))
+
+    stage.play(script)
+
+    assert seen[0]["paused"] == ["maintenance"]
+
+
+def test_fees_are_checked_by_the_rounding_the_exchange_names(stage):
+    stage.exchange.capabilities = msgspec.structs.replace(
+        stage.exchange.capabilities, balance_step_e6=10_000
+    )
+
+    async def script(run):
+        await run.clock.sleep(1)
+        stage.exchange.quote(BID, ASK)
+        await run.clock.sleep(1)
+        stage.exchange.fill(stage.exchange.submitted[0], fee="0.01")
+
+    assert stage.play(script, Buyer()).troubles == ()

@@ -10,6 +10,7 @@ from framework.model.events import (
     BookInvalidated,
     CancelRefused,
     ClockTicked,
+    ExchangeStatusChanged,
     IntentRefused,
     LedgerRead,
     OrderAbsent,
@@ -17,6 +18,7 @@ from framework.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    Pause,
     PluginQuarantined,
     TradingHalted,
     TradingResumed,
@@ -232,6 +234,8 @@ def test_tells_what_stops_every_market(header):
     events = [
         TradingHalted(at_us=1, reason="by hand"),
         TradingResumed(at_us=2),
+        ExchangeStatusChanged(at_us=2, pauses=(Pause(shard=2, reason="trading pauses"),)),
+        ExchangeStatusChanged(at_us=2),
         PluginQuarantined(at_us=3, plugin="p", reason="faults"),
         BookInvalidated(at_us=4, ticker=TICKER, reason="a gap"),
     ]
@@ -239,6 +243,8 @@ def test_tells_what_stops_every_market(header):
     assert [step.text for step in told(TICKER, header, happened(*events)).steps] == [
         "halted, nothing is bought: by hand",
         "the halt is released",
+        "the exchange pauses: trading pauses",
+        "the exchange takes orders again",
         "p is quarantined: faults",
         "not to be trusted: a gap",
     ]

@@ -7,6 +7,7 @@ from framework import Side
 from framework.model.commands import QueryOrder, SubmitOrder
 from framework.model.events import (
     ClockTicked,
+    ExchangeStatusChanged,
     LedgerRead,
     MarketListed,
     MarketSettled,
@@ -14,6 +15,7 @@ from framework.model.events import (
     OrderRejected,
     OrderUnknown,
     OwnedFill,
+    Pause,
     PluginQuarantined,
     RunStopping,
     StreamLost,
@@ -98,6 +100,9 @@ def test_knows_what_earlier_runs_hold_without_telling_it_again(capsys):
     ]
 
 
+PAUSES = (Pause(shard=None, reason="maintenance"),)
+
+
 @pytest.mark.parametrize(
     ("event", "line"),
     [
@@ -105,6 +110,8 @@ def test_knows_what_earlier_runs_hold_without_telling_it_again(capsys):
         (TradingResumed(at_us=NOW_US), "resumed"),
         (StreamLost(at_us=NOW_US, reason="no ping"), "stream lost: no ping"),
         (StreamRestored(at_us=NOW_US), "stream restored"),
+        (ExchangeStatusChanged(at_us=NOW_US, pauses=PAUSES), "the exchange pauses: maintenance"),
+        (ExchangeStatusChanged(at_us=NOW_US), "the exchange takes orders again"),
         (RunStopping(at_us=NOW_US, reason="the end"), "stopping: the end"),
         (
             PluginQuarantined(at_us=NOW_US, plugin="odd", reason="10 faults"),
