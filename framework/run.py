@@ -27,6 +27,8 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     key_id: str
     private_key: bytes
     """PEM."""
+    passphrase: bytes | None = None
+    """What opens the key if it is encrypted."""
     rest_url: str | None = None
     stream_url: str | None = None
 

@@ -6,16 +6,19 @@ Nothing here knows of strategies, risk or the ledger.
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
+from os import environ
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import anyio
+import structlog
 from pydantic import Field, field_validator
 
 from framework import Plugin, Secret, hookimpl
 from framework.checks import Check, Finding, Level
 from framework.errors import ConfigError
 from framework.exchange import Exchange
+from framework.fees import DIRECT_E6, NON_DIRECT_E6
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
 from plugins.kalshi.codec.fixed_point import FixedPoint
@@ -25,6 +28,10 @@ from plugins.kalshi.rest import Rest, open_client
 from plugins.kalshi.signing import Signer
 
 __all__ = ["Kalshi", "KalshiExchange"]
+
+_STEPS: Final = {"direct": DIRECT_E6, "non-direct": NON_DIRECT_E6}
+_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+log = structlog.get_logger()
 
 
 class Kalshi(Plugin):
@@ -38,6 +45,14 @@ class Kalshi(Plugin):
     )
     private_key: Secret | None = Field(
         default=None, description="The private key in PEM, RSA or Ed25519."
+    )
+    private_key_passphrase: Secret | None = Field(
+        default=None, description="What opens the private key, if its file is encrypted."
+    )
+    member: Literal["direct", "non-direct"] = Field(
+        default="direct",
+        description="How Kalshi holds the account: itself, or behind a broker (non-direct), where "
+        "cash moves in whole cents and fees are rounded to them.",
     )
     rest_url: str | None = Field(
         default=None, description="Another address of the mode's REST API, such as a loopback one."
@@ -75,7 +90,9 @@ class Kalshi(Plugin):
         where = addresses(
             run.mode, found.rest_url or self.rest_url, found.stream_url or self.stream_url
         )
-        signer = Signer(found.key_id, found.private_key)
+        signer = Signer(found.key_id, found.private_key, found.passphrase)
+        if run.mode is not Mode.SANDBOX:
+            _name_proxies()
         codec = FixedPoint(subaccount=self.subaccount)
         with _unwrapped():
             async with (
@@ -90,6 +107,7 @@ class Kalshi(Plugin):
                     codec,
                     tasks,
                     subaccount=self.subaccount,
+                    balance_step_e6=_STEPS[self.member],
                     exclude_combos=self.exclude_combos,
                 )
                 try:
@@ -140,7 +158,19 @@ class Kalshi(Plugin):
             key_id = self.key_id.read().decode()
         except UnicodeDecodeError:
             raise ConfigError("plugins.kalshi.key_id: is not text") from None
-        return Credentials(key_id=key_id, private_key=self.private_key.read())
+        passphrase = self.private_key_passphrase
+        return Credentials(
+            key_id=key_id,
+            private_key=self.private_key.read(),
+            passphrase=None if passphrase is None else passphrase.read().rstrip(b"\r\n"),
+        )
+
+
+def _name_proxies() -> None:
+    """Say once that proxies of the environment are not used: every connection is the run's own."""
+    found = [name for name in sorted(environ) if name.lower() in _PROXIES and environ[name]]
+    if found:
+        log.warning("the exchange is asked without a proxy; these are ignored", variables=found)
 
 
 @contextmanager

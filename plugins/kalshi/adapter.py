@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import anyio
 import httpx
+import msgspec
 from anyio.abc import TaskGroup
 
 from framework.errors import AuthError, ExchangeError, InvariantError
@@ -19,8 +20,10 @@ from framework.exchange import (
     MarketQuery,
     Outcome,
     Rejected,
+    Surprises,
     Unknown,
 )
+from framework.fees import DIRECT_E6
 from framework.model.account import Account
 from framework.model.commands import AmendOrder, CancelOrder, QueryOrder
 from framework.model.events import (
@@ -33,7 +36,7 @@ from framework.model.events import (
 )
 from framework.model.market import Market, MarketStatus, Settlement
 from framework.model.orders import Order
-from framework.model.units import Micros, Ticker
+from framework.model.units import E6, Micros, Ticker
 from framework.run import Mode, Run
 from plugins.kalshi.account import AccountReader
 from plugins.kalshi.catalog import Catalog
@@ -65,7 +68,7 @@ class KalshiExchange:
         capabilities: What orders can do.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of one connection, put together in one place
         self,
         run: Run,
         client: httpx.AsyncClient,
@@ -76,11 +79,14 @@ class KalshiExchange:
         *,
         subaccount: int | None,
         exclude_combos: bool,
+        balance_step_e6: E6 = DIRECT_E6,
     ) -> None:
         self.rest = rest
         self.codec = codec
         self.account_id = rest.key_id if subaccount is None else f"{rest.key_id}/{subaccount}"
-        self.capabilities: Capabilities = codec.capabilities
+        self.capabilities: Capabilities = msgspec.structs.replace(
+            codec.capabilities, balance_step_e6=balance_step_e6
+        )
         self._clock = run.clock
         self._writes = run.mode is not Mode.PAPER
         self._tasks = tasks
@@ -109,6 +115,12 @@ class KalshiExchange:
         self._tasks.start_soon(self._listen)
         with anyio.move_on_after(OPEN_WITHIN_S):
             await self._stream.opened.wait()
+
+    @property
+    def surprises(self) -> Surprises:
+        """What the wire said that this version does not know."""
+        drift = self.codec.drift
+        return Surprises(counts=dict(drift.counters), unreadable=tuple(drift.failures))
 
     def close(self) -> None:
         """End the events, after those that still wait there."""

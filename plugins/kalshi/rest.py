@@ -4,7 +4,7 @@ Reads are repeated with growing, jittered pauses over the run's clock and genera
 sent exactly once: whether a lost one was done is for a query to tell, not for a second send.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -26,10 +26,23 @@ ATTEMPTS: Final = 6
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 8.0
 TIMEOUT: Final = httpx.Timeout(connect=5, read=10, write=5, pool=5)
+BODY: Final = "body"
+"""The extension of a response under which a refused upgrade keeps its body."""
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""The longest answer that is read; all series together are a third of it."""
 LARGE_SKEW_US: Final = 5_000_000
 """Beyond this the exchange may refuse signatures (measured: 5 s pass, 30 s do not)."""
 _decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
+_HINTS: Final = {
+    "NOT_FOUND": "the exchange does not know this key: keys of demo and production are different "
+    "ones, so check that key_id belongs to {mode} mode",
+    "INCORRECT_API_KEY_SIGNATURE": "private_key does not belong to key_id: use the file that was "
+    "made together with this key id",
+    "INVALID_PARAMETER": "key_id is no key id: copy it as Kalshi shows it",
+    "header_timestamp_expired": "set this machine's clock",
+}
+"""What a word in a refused key's answer means for whoever set it up."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -43,6 +56,10 @@ class Lost(msgspec.Struct, frozen=True):
     """No answer to a write came; `reason` is the transport's."""
 
     reason: str
+
+
+class OversizedAnswer(httpx.RequestError):
+    """An answer longer than any the exchange gives; it is read no further."""
 
 
 class Rest:
@@ -62,6 +79,7 @@ class Rest:
         self._base = base
         self._signer = signer
         self.key_id = signer.key_id
+        self._mode = run.mode
         self._clock = run.clock
         self._rng = run.rng
         self.limits = Limits(run.clock)
@@ -69,8 +87,21 @@ class Rest:
 
     # ----------------------------------------------------------------------------- reads
 
-    async def get(self, path: str, query: Query | None = None, *, template: str = "") -> Json:
+    async def get(
+        self,
+        path: str,
+        query: Query | None = None,
+        *,
+        template: str = "",
+        telling: Collection[int] = (),
+    ) -> Json:
         """Read one object.
+
+        Args:
+            path: Below the API's root.
+            query: The query of the URL.
+            template: The path as costs are listed.
+            telling: Statuses besides 200 whose body is an answer, not an error.
 
         Raises:
             AuthError: the exchange refuses the key, its rights, or the clock.
@@ -85,14 +116,16 @@ class Rest:
             await self.limits.take_read(self.limits.cost("GET", request.template))
             try:
                 reply = await self._send(request)
+            except OversizedAnswer as fault:
+                raise ExchangeError(f"GET {path}: {fault}") from None
             except httpx.RequestError as fault:
                 problem = ExchangeError(f"GET {path}: {_named(fault)}")
                 continue
+            found = _decoded(reply.body) if reply.status in {200, *telling} else None
+            if isinstance(found, dict) and (reply.status == 200 or "error" not in found):
+                return found
             if reply.status == 200:
-                found = _decoded(reply.body)
-                if isinstance(found, dict):
-                    return found
-                problem = ExchangeError(f"GET {path}: the answer is no JSON object", status=200)
+                problem = ExchangeError(f"GET {path}: {_not_json(reply.body)}", status=200)
                 continue
             problem = self._problem(request, reply)
             if reply.status not in _AGAIN:
@@ -180,15 +213,16 @@ class Rest:
         if request.body:
             headers["Content-Type"] = "application/json"
         sent_us = self._clock.now_us()
-        response = await self._client.request(
+        async with self._client.stream(
             request.method,
             url,
             params=request.query or None,
             content=request.body or None,
             headers=headers,
-        )
-        self._measure_skew(response.headers.get("Date"), sent_us)
-        return Reply(response.status_code, response.content)
+        ) as response:
+            self._measure_skew(response.headers.get("Date"), sent_us)
+            body = await _body_of(response)
+        return Reply(response.status_code, body)
 
     def _measure_skew(self, date: str | None, sent_us: Micros) -> None:
         if date is None:
@@ -207,7 +241,10 @@ class Rest:
         return ExchangeError(text, status=reply.status, code=why.code)
 
     def auth_error(self, text: str, status: int, code: str) -> AuthError:
-        """Return the error of a refused key; it names the clock when that is the likely cause."""
+        """Return the error of a refused key, with the likely cause and what to do about it."""
+        hints = [hint for word, hint in _HINTS.items() if word in f"{text} {code}"]
+        for hint in hints[:1]:
+            text = f"{text}; {hint.format(mode=self._mode)}"
         if self.skew_us is not None and abs(self.skew_us) > LARGE_SKEW_US:
             where = "ahead of" if self.skew_us > 0 else "behind"
             seconds = abs(self.skew_us) // 1_000_000
@@ -229,8 +266,34 @@ def open_client(run: Run, *, use_tls: bool) -> httpx.AsyncClient:
 
 async def _keep_refusal(response: httpx.Response) -> None:
     """Read why an upgrade was refused, before httpx-ws closes the response."""
-    if response.status_code != 101:
-        await response.aread()
+    asked = response.request.headers.get("upgrade") == "websocket"
+    if asked and response.status_code != 101:
+        response.extensions[BODY] = await _body_of(response)
+
+
+async def _body_of(response: httpx.Response) -> bytes:
+    """Read a body, but no further than any honest one goes; a redirect is an error of its own."""
+    parts, length = [], 0
+    async for part in response.aiter_bytes():
+        length += len(part)
+        if length > MOST_BYTES:
+            raise OversizedAnswer(f"the answer is longer than {MOST_BYTES} bytes")
+        parts.append(part)
+    return _redirect_told(response) if response.is_redirect else b"".join(parts)
+
+
+def _redirect_told(response: httpx.Response) -> bytes:
+    """Return an error body for an answer that sends us elsewhere: signed requests stay here."""
+    where = httpx.URL(response.headers.get("Location", ""))  # httpx has read it before
+    to = f"{where.scheme}://{where.host}" if where.host else "another path of the same host"
+    message = f"it redirects to {to}, which is never followed; check rest_url and what is between"
+    return msgspec.json.encode({"code": "redirected", "message": message})
+
+
+def _not_json(body: bytes) -> str:
+    if body.lstrip()[:1] == b"<":
+        return "the answer is a web page, not JSON: check rest_url and what stands between"
+    return "the answer is no JSON object"
 
 
 def _named(fault: httpx.RequestError) -> str:

@@ -7,6 +7,7 @@ RSA and Ed25519 keys come as PKCS#8.
 
 from base64 import b64encode
 from collections.abc import Callable
+from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -18,22 +19,31 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from framework.errors import ConfigError
 from framework.model.units import Micros
 
+_NAME: Final = "plugins.kalshi.private_key"
+_WORD: Final = "plugins.kalshi.private_key_passphrase"
+
 
 class Signer:
     """Signs requests with one key; it shows neither the key nor its name."""
 
     __slots__ = ("_sign", "key_id")
 
-    def __init__(self, key_id: str, private_key: bytes) -> None:
+    def __init__(self, key_id: str, private_key: bytes, passphrase: bytes | None = None) -> None:
         """Parse the key.
 
         Raises:
-            ConfigError: the key is empty, encrypted, damaged, or of a kind Kalshi does not take.
+            ConfigError: the key is empty, damaged, of a kind Kalshi does not take, or encrypted
+                with another passphrase than the one given.
         """
         if not key_id.strip():
             raise ConfigError("plugins.kalshi.key_id: is empty; copy the key id Kalshi showed")
         self.key_id = key_id.strip()
-        self._sign = _signature(private_key)
+        found = _parsed(private_key, passphrase)
+        # Nothing that is raised from here on may hold the key: some loggers print variables.
+        del private_key, passphrase
+        if isinstance(found, str):
+            raise ConfigError(found)
+        self._sign = _signature(found)
 
     def headers(self, method: str, path: str, now_us: Micros) -> dict[str, str]:
         """Return the headers that authorize one request, now.
@@ -55,21 +65,27 @@ class Signer:
         return "Signer(...)"
 
 
-def _signature(pem: bytes) -> Callable[[bytes], bytes]:
-    name = "plugins.kalshi.private_key"
+def _parsed(pem: bytes, passphrase: bytes | None) -> Ed25519PrivateKey | RSAPrivateKey | str:
+    """Return the key, or what is wrong with it: an exception of the library might show some."""
     try:
-        key = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(pem, passphrase)
     except TypeError:
-        raise ConfigError(
-            f"{name}: is encrypted; store it without a password, readable by you only"
-        ) from None
+        if passphrase is None:
+            return f'{_NAME}: is encrypted; write private_key_passphrase = {{ env = "NAME" }} too'
+        return f"{_WORD}: the private key is not encrypted; remove this setting"
     except (ValueError, UnsupportedAlgorithm):
-        raise ConfigError(
-            f"{name}: is no private key in PEM; use the file downloaded from Kalshi as it is"
-        ) from None
+        if b" PUBLIC KEY-----" in pem:
+            return f"{_NAME}: is a public key; use the private one that was made with it"
+        if passphrase is not None and b"ENCRYPTED" in pem:
+            return f"{_WORD}: does not open the private key; check it, and that the file is whole"
+        return f"{_NAME}: is no private key in PEM; use the file downloaded from Kalshi as it is"
+    if not isinstance(key, Ed25519PrivateKey | RSAPrivateKey):
+        return f"{_NAME}: is neither an RSA nor an Ed25519 key; create a new one at Kalshi"
+    return key
+
+
+def _signature(key: Ed25519PrivateKey | RSAPrivateKey) -> Callable[[bytes], bytes]:
     if isinstance(key, Ed25519PrivateKey):
         return key.sign
-    if isinstance(key, RSAPrivateKey):
-        padding = PSS(mgf=MGF1(SHA256()), salt_length=SHA256.digest_size)
-        return lambda text: key.sign(text, padding, SHA256())
-    raise ConfigError(f"{name}: is neither an RSA nor an Ed25519 key; create a new one at Kalshi")
+    padding = PSS(mgf=MGF1(SHA256()), salt_length=SHA256.digest_size)
+    return lambda text: key.sign(text, padding, SHA256())

@@ -18,6 +18,7 @@ from framework.model.units import Micros, Ticker
 from framework.run import Clock
 from plugins.kalshi import codec as wire
 from plugins.kalshi.refusals import refusal
+from plugins.kalshi.rest import BODY
 from plugins.kalshi.sequence import Sequence as Numbers
 from plugins.kalshi.session import Session, StreamDropped
 from plugins.kalshi.subscriptions import BOOK, DEAD, LIFECYCLE, Subscriptions
@@ -130,7 +131,7 @@ class Stream:
 
     def _upgrade_refused(self, answer: WebSocketUpgradeError) -> Exception:
         status = answer.response.status_code
-        why = refusal(status, answer.response.content)
+        why = refusal(status, answer.response.extensions.get(BODY, b""))
         if status in {401, 403}:
             return self._refused(f"the stream refuses the key: {why}", status, why.code)
         return StreamDropped(f"the stream answers {status}: {why}")

@@ -1,8 +1,14 @@
 from random import Random  # noqa: TID251 - the type of a run's generator
 
 import pytest
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from pydantic import ValidationError
 
 from framework.clock import run_virtual
@@ -169,6 +175,64 @@ def test_a_damaged_key_is_a_config_error(tmp_path, monkeypatch):
 
     with pytest.raises(ConfigError, match="is no private key"):
         opening(plugin, Mode.LIVE)
+
+
+@pytest.fixture
+def own_key(monkeypatch, key_file):
+    """A whole set of settings of one's own."""
+    monkeypatch.setenv("KALSHI_KEY_ID", "key-1")
+    return {"key_id": {"env": "KALSHI_KEY_ID"}, "private_key": {"file": key_file}}
+
+
+def test_a_key_file_that_others_can_read_is_refused_with_the_command_to_run(own_key, key_file):
+    key_file.chmod(0o644)
+
+    with pytest.raises(ConfigError, match=f"chmod 600 {key_file}"):
+        opening(Kalshi(**own_key), Mode.LIVE)
+
+
+def test_a_key_file_that_is_not_there_is_named(own_key, key_file):
+    key_file.unlink()
+
+    with pytest.raises(ConfigError, match=f"{key_file}: can't read this key file"):
+        opening(Kalshi(**own_key), Mode.LIVE)
+
+
+def test_an_encrypted_key_is_opened_with_the_passphrase_of_the_settings(
+    own_key, key_file, tmp_path
+):
+    key = Ed25519PrivateKey.generate()
+    key_file.write_bytes(
+        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"open up"))
+    )
+    word = tmp_path / "passphrase"
+    word.write_text("open up\n")
+    word.chmod(0o600)
+
+    with pytest.raises(ConfigError, match="write private_key_passphrase"):
+        opening(Kalshi(**own_key), Mode.LIVE)
+    assert opening(Kalshi(**own_key, private_key_passphrase={"file": word}), Mode.LIVE)
+
+
+def test_proxies_of_the_environment_are_named_and_not_used(own_key, monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://me:password@proxy.example:3128")
+    with structlog.testing.capture_logs() as logged:
+        connected = opening(Kalshi(**own_key), Mode.LIVE)
+
+    assert "proxy.example" not in {host for host, _ in connected}
+    (line,) = logged
+    assert line["variables"] == ["HTTPS_PROXY"]
+    assert "password" not in str(line)
+
+
+@pytest.mark.parametrize(("member", "step_e6"), [("direct", 100), ("non-direct", 10_000)])
+def test_how_the_account_is_held_decides_what_fees_are_rounded_to(own_key, member, step_e6):
+    async def main(clock):
+        run = ClosedRun(clock, Mode.LIVE)
+        async with Kalshi(**own_key, member=member).open_exchange(run) as exchange:
+            return exchange.capabilities.balance_step_e6
+
+    assert run_virtual(main) == step_e6
 
 
 def test_an_error_inside_the_block_comes_out_as_itself(pem):

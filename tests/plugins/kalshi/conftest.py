@@ -126,7 +126,7 @@ class ScriptedExchange:
     # ------------------------------------------------------------------------------- script
 
     def then(self, method, path, *answers):
-        """Answer the next requests so: a body, (status, body), bytes, "hang", "cut" or a call."""
+        """Answer the next requests so: a body, (status, body, headers), "hang", "cut" or a call."""
         self._answers[method, path].extend(answers)
         return self
 
@@ -191,11 +191,15 @@ class ScriptedExchange:
             await anyio.sleep_forever()
         if answer == "cut":
             return False
-        status, content = answer if isinstance(answer, tuple) else (200, answer)
+        status, content, *more = answer if isinstance(answer, tuple) else (200, answer)
         data = content if isinstance(content, bytes) else json.dumps(content).encode()
         reply = h11.Response(
             status_code=status,
-            headers=[("Content-Length", str(len(data))), ("Date", self._date())],
+            headers=[
+                ("Content-Length", str(len(data))),
+                ("Date", self._date()),
+                *(more[0].items() if more else ()),
+            ],
         )
         await stream.send(
             wire.send(reply) + wire.send(h11.Data(data=data)) + wire.send(h11.EndOfMessage())

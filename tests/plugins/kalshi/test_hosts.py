@@ -63,10 +63,15 @@ def test_a_bad_address_is_refused_by_its_key(url):
     assert "secret" not in str(told.value)
 
 
-def test_the_other_served_host_of_the_same_mode_is_allowed():
-    url = "https://api.elections.kalshi.com/trade-api/v2"
+@pytest.mark.parametrize(
+    ("mode", "host"), [(Mode.LIVE, "api.elections.kalshi.com"), (Mode.DEMO, "demo-api.kalshi.co")]
+)
+def test_the_other_served_host_of_the_same_mode_is_allowed(mode, host):
+    rest, stream = f"https://{host}/trade-api/v2", f"wss://{host}/trade-api/ws/v2"
 
-    assert addresses(Mode.LIVE, url, None).rest == httpx.URL(url)
+    where = addresses(mode, rest, stream)
+
+    assert (where.rest, where.stream) == (httpx.URL(rest), httpx.URL(stream))
 
 
 def test_a_loopback_exchange_may_be_used_in_clear_outside_live():

@@ -4,7 +4,9 @@ import anyio
 import pytest
 
 from framework.errors import AuthError, ExchangeError
+from framework.exchange import Unknown
 from plugins.kalshi.codec import Request
+from plugins.kalshi.refusals import outcome
 from plugins.kalshi.rest import ATTEMPTS, Lost, Reply
 
 STATUS = "/exchange/status"
@@ -71,7 +73,7 @@ def test_a_read_without_an_answer_says_what_failed_last(read_rest, server):
     assert "maintenance" in str(error)
 
 
-@pytest.mark.parametrize("status", [400, 404, 409, 410, 301, 302])
+@pytest.mark.parametrize("status", [400, 404, 409, 410])
 def test_a_refused_read_is_not_repeated(read_rest, server, status):
     server.always("GET", STATUS, (status, {"error": {"code": "no", "message": "m"}}))
 
@@ -190,7 +192,7 @@ def test_a_list_may_end_without_a_cursor(read_rest, server, end):
     assert read_rest(main) == []
 
 
-@pytest.mark.parametrize("status", [200, 400, 409, 429, 500, 503, 301])
+@pytest.mark.parametrize("status", [200, 400, 409, 429, 500, 503])
 def test_a_write_is_sent_once_whatever_the_answer(read_rest, server, status):
     server.always("POST", ORDERS, (status, b"{}"))
 
@@ -292,3 +294,104 @@ def test_environment_proxies_are_not_used(read_rest, server, monkeypatch):
         return run.connections
 
     assert [host for _, host, _ in read_rest(main)] == ["127.0.0.1"]
+
+
+# ------------------------------------------------------------------ what must not be trusted
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_never_followed_and_is_named(read_rest, server, status):
+    where = {"Location": "https://elsewhere.example/trade-api/v2/x?token=abc"}
+    server.always("GET", STATUS, (status, b"", where))
+
+    async def main(rest, run):
+        return await failing(ExchangeError, rest.get(STATUS))
+
+    error = read_rest(main)
+    assert (error.status, error.code) == (status, "redirected")
+    assert "https://elsewhere.example, which is never followed; check rest_url" in str(error)
+    assert "abc" not in str(error)
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("where", [{}, {"Location": "/login"}])
+def test_a_redirected_write_is_neither_repeated_nor_believed(read_rest, server, where):
+    server.always("POST", ORDERS, (302, b"", where))
+
+    async def main(rest, run):
+        return await rest.write(ORDER, urgent=False)
+
+    reply = read_rest(main)
+    assert isinstance(outcome(reply.status, reply.body), Unknown)
+    assert "another path of the same host" in outcome(reply.status, reply.body).reason
+    assert len(server.requests) == 1
+
+
+def test_a_web_page_is_named_as_what_it_is(read_rest, server):
+    server.always("GET", STATUS, b"  <!doctype html><title>Sign in</title>")
+
+    async def main(rest, run):
+        return await failing(ExchangeError, rest.get(STATUS))
+
+    assert "a web page, not JSON: check rest_url" in str(read_rest(main))
+
+
+def test_an_answer_without_end_is_read_no_further(read_rest, server, monkeypatch):
+    monkeypatch.setattr("plugins.kalshi.rest.MOST_BYTES", 1_000)
+    server.always("GET", STATUS, {"padding": "x" * 1_000})
+    server.always("POST", ORDERS, {"padding": "x" * 1_000})
+
+    async def main(rest, run):
+        error = await failing(ExchangeError, rest.get(STATUS))
+        return error, await rest.write(ORDER, urgent=False)
+
+    error, lost = read_rest(main)
+    assert "longer than 1000 bytes" in str(error)
+    assert isinstance(lost, Lost)
+    assert len(server.asked("GET", STATUS)) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503, 504])
+def test_an_error_whose_body_is_the_answer_is_read_when_asked_for(read_rest, server, status):
+    server.always("GET", STATUS, (status, {"exchange_active": False}))
+
+    async def main(rest, run):
+        return await rest.get(STATUS, telling={500, 503, 504})
+
+    assert read_rest(main) == {"exchange_active": False}
+
+
+def test_an_error_body_is_no_answer_whatever_was_asked_for(read_rest, server):
+    server.always("GET", STATUS, (503, {"error": {"code": "down", "message": "m"}}))
+
+    async def main(rest, run):
+        return await failing(ExchangeError, rest.get(STATUS, telling={503}))
+
+    assert read_rest(main).code == "down"
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        (
+            {"error": {"code": "authentication_error", "message": "NOT_FOUND"}},
+            "check that key_id belongs to sandbox mode",
+        ),
+        (
+            {"error": {"code": "authentication_error", "details": "INCORRECT_API_KEY_SIGNATURE"}},
+            "private_key does not belong to key_id",
+        ),
+        (
+            {"error": {"code": "authentication_error", "details": "INVALID_PARAMETER"}},
+            "key_id is no key id",
+        ),
+        ({"error": {"code": "header_timestamp_expired"}}, "set this machine's clock"),
+    ],
+)
+def test_a_refused_key_is_told_with_its_cause_and_fix(read_rest, server, body, hint):
+    server.always("GET", STATUS, (401, body))
+
+    async def main(rest, run):
+        return await failing(AuthError, rest.get(STATUS))
+
+    assert hint in str(read_rest(main))

@@ -5,7 +5,7 @@ import httpx
 import pytest
 from httpx_ws import WebSocketUpgradeError
 
-from plugins.kalshi.rest import open_client
+from plugins.kalshi.rest import BODY, open_client
 from plugins.kalshi.session import StreamDropped, open_session
 
 URL = httpx.URL("ws://127.0.0.1/trade-api/ws/v2")
@@ -187,7 +187,7 @@ def test_a_refused_handshake_shows_the_answer(play, server):
 
     response = play(main)
     assert response.status_code == 401
-    assert b"token_authentication_failure" in response.content
+    assert b"token_authentication_failure" in response.extensions[BODY]
 
 
 def test_no_connection_is_a_drop(play, server):

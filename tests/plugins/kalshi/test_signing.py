@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
 )
 
 from framework.errors import ConfigError
@@ -81,6 +82,39 @@ def test_an_encrypted_key_is_refused(rsa_key):
 
     with pytest.raises(ConfigError, match="is encrypted"):
         Signer("key", locked)
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_an_encrypted_key_is_opened_with_its_passphrase(rsa_key, form):
+    locked = pem(rsa_key, form, BestAvailableEncryption(b"password"))
+
+    headers = Signer("key", locked, b"password").headers("GET", PATH, NOW_US)
+
+    exactly_32 = padding.PSS(padding.MGF1(SHA256()), salt_length=32)
+    signature = b64decode(headers["KALSHI-ACCESS-SIGNATURE"])
+    rsa_key.public_key().verify(signature, TEXT, exactly_32, SHA256())
+
+
+@pytest.mark.parametrize("form", [PrivateFormat.PKCS8, PrivateFormat.TraditionalOpenSSL])
+def test_a_wrong_passphrase_is_named_by_its_setting_and_not_shown(rsa_key, form):
+    locked = pem(rsa_key, form, BestAvailableEncryption(b"password"))
+
+    with pytest.raises(ConfigError, match="private_key_passphrase: does not open") as told:
+        Signer("key", locked, b"mistaken")
+
+    assert "mistaken" not in str(told.value)
+
+
+def test_a_passphrase_for_an_open_key_is_refused(private_key):
+    with pytest.raises(ConfigError, match="is not encrypted; remove this setting"):
+        Signer("key", private_key, b"password")
+
+
+def test_a_public_key_is_named_as_one(rsa_key):
+    public = rsa_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+    with pytest.raises(ConfigError, match="is a public key"):
+        Signer("key", public)
 
 
 def test_a_key_of_another_kind_is_refused():
