@@ -40,11 +40,13 @@ from framework.model.units import E6, Micros, Ticker
 from framework.run import Mode, Run
 from plugins.kalshi.account import AccountReader
 from plugins.kalshi.catalog import Catalog
-from plugins.kalshi.codec import Codec, Request
+from plugins.kalshi.codec import Codec, FeesChanged, Request
+from plugins.kalshi.fee_changes import FeeChanges
 from plugins.kalshi.limits import is_urgent
 from plugins.kalshi.refusals import outcome
 from plugins.kalshi.rest import Lost, Rest
 from plugins.kalshi.session import open_session
+from plugins.kalshi.status import PAUSED, StatusWatch
 from plugins.kalshi.stream import Stream
 
 BATCHES: Final = 1_024
@@ -90,7 +92,9 @@ class KalshiExchange:
         self._clock = run.clock
         self._writes = run.mode is not Mode.PAPER
         self._tasks = tasks
-        self._catalog = Catalog(rest, codec, exclude_combos=exclude_combos)
+        fees = FeeChanges(rest, codec, run.clock)
+        self._catalog = Catalog(rest, codec, fees, exclude_combos=exclude_combos)
+        self._status = StatusWatch(rest, codec.drift, run.clock, self._emit)
         self._reader = AccountReader(rest, codec, subaccount=subaccount)
         self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
         self._failure: AuthError | None = None
@@ -112,7 +116,8 @@ class KalshiExchange:
             AuthError: the exchange refuses the key or the clock.
         """
         await self.rest.adopt_limits()
-        self._tasks.start_soon(self._listen)
+        self._tasks.start_soon(self._listen, self._stream.run)
+        self._tasks.start_soon(self._listen, self._status.run)
         with anyio.move_on_after(OPEN_WITHIN_S):
             await self._stream.opened.wait()
 
@@ -127,9 +132,9 @@ class KalshiExchange:
         self._send.close()
         self._receive.close()
 
-    async def _listen(self) -> None:
+    async def _listen(self, source: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self._stream.run()
+            await source()
         except AuthError as fault:
             self._fail(fault)
 
@@ -182,6 +187,8 @@ class KalshiExchange:
         """Send orders, each exactly once; one outcome per order, never an exception."""
 
         async def one(order: Order) -> Outcome:
+            if (paused := self._status.refusal(order)) is not None:
+                return paused
             request = self.codec.create(order)
             return await self._write(request, self.codec.created, urgent=is_urgent(order))
 
@@ -231,7 +238,10 @@ class KalshiExchange:
             return Unknown(reason=reply.reason)
         if reply.status in {200, 201}:
             return read(reply.body)
-        return outcome(reply.status, reply.body)
+        refused = outcome(reply.status, reply.body)
+        if isinstance(refused, Rejected) and refused.code in PAUSED:
+            self._status.look_now()
+        return refused
 
     async def _each(
         self, items: Sequence[_Item], one: Callable[[_Item], Awaitable[Outcome]]
@@ -273,12 +283,14 @@ class KalshiExchange:
             self._stale[ticker] = {kind}
             self._tasks.start_soon(self._reread, ticker)
 
-    def fees_changed(self, event_ticker: Ticker) -> None:
-        """Ask for an event's fees again when they are next needed."""
-        self._catalog.forget(event_ticker)
+    def fees_changed(self, change: FeesChanged) -> None:
+        """Tell the markets of an event again, with the fees that hold from now on."""
+        for ticker in self._catalog.fees_changed(change):
+            self.market_changed(ticker, "fees")
 
     def markets_uncertain(self) -> None:
         """Read every followed market again: a message about one may have been missed."""
+        self._catalog.fees_uncertain(self._stream.subscriptions.wanted.keys())
         for ticker in self._stream.subscriptions.wanted:
             self.market_changed(ticker, "uncertain")
 

@@ -5,14 +5,15 @@ other. Events and series are read once, many at a time, and kept until the excha
 change.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Final
 
 from framework.errors import AuthError, ExchangeError
 from framework.exchange import MarketQuery
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.units import Ticker
-from plugins.kalshi.codec import Codec, Json, Query
+from plugins.kalshi.codec import Codec, FeesChanged, Json, Query
+from plugins.kalshi.fee_changes import FeeChanges
 from plugins.kalshi.rest import Rest
 
 PAGE: Final = 1_000
@@ -25,14 +26,17 @@ SERIES_ONE_BY_ONE: Final = 20
 class Catalog:
     """Reads markets, and remembers which have been listed."""
 
-    def __init__(self, rest: Rest, codec: Codec, *, exclude_combos: bool) -> None:
+    def __init__(self, rest: Rest, codec: Codec, fees: FeeChanges, *, exclude_combos: bool) -> None:
         self._rest = rest
         self._codec = codec
+        self._fees = fees
         self._exclude_combos = exclude_combos
         self._groups: dict[Ticker, EventGroup | None] = {}
         self._series: dict[Ticker, Series | None] = {}
         self.known: set[Ticker] = set()
         """Every market given out so far."""
+        self._siblings: dict[Ticker, set[Ticker]] = {}
+        """The known markets of each event."""
 
     async def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
         """List markets; those whose record can't be read are left out, counted and named.
@@ -47,10 +51,10 @@ class Catalog:
             async for row in self._rest.pages("/markets", parameters, "markets"):
                 rows.append(row)
                 if len(rows) == PAGE:
-                    for market in await self._read(rows):
+                    for market in await self.complete(rows):
                         yield market
                     rows = []
-            for market in await self._read(rows):
+            for market in await self.complete(rows):
                 yield market
 
     async def market(self, ticker: Ticker) -> tuple[Market, Settlement | None] | None:
@@ -64,14 +68,29 @@ class Catalog:
         row = found.get("market")
         if not isinstance(row, dict):
             raise ExchangeError(f"GET /markets/{ticker}: the answer holds no market")
-        markets = await self._read([row])
+        markets = await self.complete([row])
         return (markets[0], self._codec.payment(row)) if markets else None
 
-    def forget(self, event_ticker: Ticker) -> None:
-        """Read an event again when it is next needed: its fees changed."""
-        self._groups.pop(event_ticker, None)
+    def fees_changed(self, change: FeesChanged) -> Iterable[Ticker]:
+        """Take an event's new fees; return the markets that must be told again with them."""
+        self._fees.note(change.event_ticker, change.fee_type, change.multiplier)
+        return tuple(self._siblings.get(change.event_ticker, ()))
 
-    async def _read(self, rows: Sequence[Json]) -> list[Market]:
+    def fees_uncertain(self, tickers: Collection[Ticker]) -> None:
+        """Read the fees of these markets again when they are next needed."""
+        self._fees.uncertain()
+        for event, markets in self._siblings.items():
+            if not markets.isdisjoint(tickers):
+                self._groups.pop(event, None)
+
+    async def complete(self, rows: Sequence[Json]) -> list[Market]:
+        """Read rows of markets, with what only their events, series and fee schedules tell.
+
+        Raises:
+            AuthError: the exchange refuses the key.
+            ExchangeError: an event or a series could not be read.
+        """
+        await self._fees.refresh()
         await self._learn_groups(rows)
         markets = []
         for row in rows:
@@ -80,7 +99,8 @@ class Catalog:
             market = self._codec.market(row, group, series)
             if market is not None:
                 self.known.add(market.ticker)
-                markets.append(market)
+                self._siblings.setdefault(market.event_ticker, set()).add(market.ticker)
+                markets.append(self._fees.priced(market, group, series))
         return markets
 
     async def _learn_groups(self, rows: Sequence[Json]) -> None:

@@ -35,8 +35,8 @@ class Watcher(Protocol):
     def market_changed(self, ticker: Ticker, kind: str) -> None:
         """A market's record is out of date."""
 
-    def fees_changed(self, event_ticker: Ticker) -> None:
-        """An event's fees are out of date."""
+    def fees_changed(self, change: wire.FeesChanged) -> None:
+        """An event's fees are others from now on."""
 
     def markets_uncertain(self) -> None:
         """Messages about markets may have been missed."""
@@ -210,7 +210,7 @@ class Stream:
         return self._check(frame, now_us)
 
     def _fees(self, frame: wire.FeesChanged, now_us: Micros) -> Sequence[AnyEvent]:
-        self._watcher.fees_changed(frame.event_ticker)
+        self._watcher.fees_changed(frame)
         return self._check(frame, now_us)
 
     def _subscribed(self, frame: wire.Subscribed, now_us: Micros) -> Sequence[AnyEvent]:

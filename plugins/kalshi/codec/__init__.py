@@ -6,6 +6,7 @@ and field names. `fixed_point` is today's dialect.
 
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -90,9 +91,11 @@ class Lifecycle(Frame, gc=False):
 
 
 class FeesChanged(Frame, gc=False):
-    """An event's fees changed."""
+    """An event's own fees were set, or cleared by two None, from now on."""
 
     event_ticker: Ticker
+    fee_type: str | None = None
+    multiplier: Decimal | None = None
 
 
 class Subscribed(Frame, gc=False):

@@ -258,7 +258,14 @@ class FixedPointStream:
 
     @staticmethod
     def _fees(wire: frames.FeeFrame, _: Micros) -> Frame:
-        return FeesChanged(wire.sid, wire.seq, wire.msg.event_ticker)
+        body = wire.msg
+        return FeesChanged(
+            wire.sid,
+            wire.seq,
+            body.event_ticker,
+            body.fee_type_override or None,
+            body.fee_multiplier_override,
+        )
 
     @staticmethod
     def _no_news(wire: frames.EventLifecycleFrame, _: Micros) -> Frame:

@@ -3,6 +3,7 @@
 Fields we do not use are left out: decoding skips them.
 """
 
+from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
@@ -139,9 +140,11 @@ class EventLifecycleFrame(_Frame, gc=False, tag="event_lifecycle", kw_only=True)
 
 
 class FeeBody(msgspec.Struct, gc=False):
-    """Which event's fees changed."""
+    """An event's own fees; both None clears them."""
 
     event_ticker: Ticker
+    fee_type_override: str | None = None
+    fee_multiplier_override: Decimal | None = None
 
 
 class FeeFrame(_Frame, gc=False, tag="event_fee_update", kw_only=True):

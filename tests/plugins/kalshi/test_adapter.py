@@ -2,7 +2,7 @@ import anyio
 import pytest
 
 from framework.errors import InvariantError
-from framework.exchange import Accepted, Rejected, Unknown
+from framework.exchange import Accepted, MarketQuery, Rejected, Unknown
 from framework.model.commands import AmendOrder, CancelOrder
 from framework.model.events import MarketChanged, MarketListed, MarketSettled
 from framework.model.orders import Order, Purpose
@@ -350,3 +350,87 @@ def test_events_end_when_the_exchange_is_closed(trade, server):
             await ended.wait()
 
     trade(main)
+
+
+# ------------------------------------------------------------------- pauses and changed fees
+
+
+RUNS = {"exchange_active": True, "trading_active": True}
+PAUSES = {"exchange_active": True, "trading_active": False}
+
+
+def test_no_entry_is_sent_while_the_exchange_pauses_and_the_engine_is_told(trade, server, listen):
+    server.always("GET", "/exchange/status", PAUSES)
+    server.always("POST", ORDERS, TAKEN)
+
+    async def main(exchange, run):
+        async with listen(exchange) as heard:
+            await run.clock.sleep(1)
+            entry, leaving = await exchange.submit([order(1), order(2, Purpose.EXIT)])
+        return entry, leaving, [event for batch in heard for event in batch]
+
+    entry, leaving, events = trade(main)
+    refused = Rejected(code="trading_is_paused", message="not sent: trading pauses")
+    assert (entry, type(leaving)) == (refused, Accepted)
+    (told,) = events
+    assert [pause.reason for pause in told.pauses] == ["trading pauses"]
+
+
+@pytest.mark.parametrize("code", ["trading_is_paused", "exchange_is_paused"])
+def test_an_order_that_met_a_pause_has_the_status_read_at_once(trade, server, listen, code):
+    server.then("GET", "/exchange/status", RUNS)
+    server.always("GET", "/exchange/status", PAUSES)
+    server.always("POST", ORDERS, (409, {"error": {"code": code, "message": "m"}}))
+
+    async def main(exchange, run):
+        async with listen(exchange) as heard:
+            await run.clock.sleep(1)
+            outcomes = await exchange.submit([order()])
+            await run.clock.sleep(1)
+        return outcomes, len(heard)
+
+    assert trade(main) == ([Rejected(code=code, message="m")], 1)
+
+
+def test_markets_are_told_again_with_the_fees_the_stream_tells(trade, server, listen):
+    row = {"ticker": "A", "event_ticker": "E", "status": "active", "price_ranges": GRID}
+    server.always("GET", "/markets", {"markets": [row], "cursor": ""})
+    server.always("GET", "/markets/A", {"market": row})
+    group = {"event_ticker": "E", "series_ticker": "S"}
+    server.always("GET", "/events/E", {"event": group})
+    said = {"event_ticker": "E", "fee_type_override": None, "fee_multiplier_override": 0.5}
+
+    async def main(exchange, run):
+        async with listen(exchange) as heard:
+            [found async for found in exchange.markets(MarketQuery())]
+            sid = server.sid("market_lifecycle_v2")
+            frame = {"type": "event_fee_update", "sid": sid, "seq": 1, "msg": said}
+            await server.socket.say(frame)
+            await run.clock.sleep(1)
+        return [event for batch in heard for event in batch]
+
+    (told,) = trade(main)
+    assert isinstance(told, MarketChanged)
+    assert told.market.fee_terms(told.at_us - 5_000_000).multiplier == 1
+    assert str(told.market.fee_terms(told.at_us).multiplier) == "0.5"
+
+
+def test_what_was_not_understood_is_there_for_the_run_to_show(trade, server):
+    server.always("GET", "/markets", {"markets": [{"ticker": "A", "mood": 1}], "cursor": ""})
+
+    async def main(exchange, run):
+        [found async for found in exchange.markets(MarketQuery())]
+        return exchange.surprises
+
+    surprises = trade(main)
+    assert surprises.counts["market: unknown field mood"] == 1
+    assert surprises.unreadable == ("market A: Object missing required field `event_ticker`",)
+
+
+def test_a_price_off_the_grid_is_refused_in_the_exchanges_own_word(trade, server):
+    body = {"error": {"code": "invalid_price", "message": "not on the grid"}}
+    server.always("POST", ORDERS, (400, body))
+
+    outcomes, _ = trade(submit(order()))
+
+    assert outcomes == [Rejected(code="invalid_price", message="not on the grid")]

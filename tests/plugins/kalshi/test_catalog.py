@@ -1,9 +1,15 @@
+from decimal import Decimal
+
 import pytest
 
 from framework.errors import AuthError, ExchangeError
 from framework.exchange import MarketQuery
+from framework.model.fees import FeeTerms
 from plugins.kalshi.catalog import Catalog
+from plugins.kalshi.codec import FeesChanged
+from plugins.kalshi.fee_changes import FeeChanges
 
+START_US = 1_768_478_400_000_000
 GRID = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]
 
 
@@ -26,7 +32,8 @@ def catalog(read_rest, codec):
 
     def catalog(test):
         async def main(rest, run):
-            return await test(Catalog(rest, codec, exclude_combos=True))
+            fees = FeeChanges(rest, codec, run.clock)
+            return await test(Catalog(rest, codec, fees, exclude_combos=True))
 
         return read_rest(main)
 
@@ -117,11 +124,12 @@ def test_many_series_are_read_in_one_list(catalog, server):
 
     assert len(catalog(listed)) == 30
     assert len(server.asked("GET", "/series")) == 1
-    assert not any(seen.path.startswith("/series/") for seen in server.requests)
+    assert not any(seen.path.startswith("/series/S-") for seen in server.requests)
 
 
 def test_a_market_whose_event_is_missing_is_listed_without_its_series(catalog, server, codec):
     tell(server, market("M-1"))
+    schedule(server)
 
     (found,) = catalog(listed)
 
@@ -213,15 +221,78 @@ def test_one_market_is_read_with_what_it_pays(catalog, server):
     assert (payment.result, payment.yes_pays_e4) == ("no", 0)
 
 
-def test_an_event_whose_fees_changed_is_read_again(catalog, server):
+SOON = "2026-01-20T05:00:00Z"
+SOON_US = 1_768_885_200_000_000
+
+
+def schedule(server, *, of_series=(), of_event=()):
+    server.always("GET", "/series/fee_changes", {"series_fee_change_arr": list(of_series)})
+    server.always("GET", "/events/fee_changes", {"event_fee_changes": list(of_event), "cursor": ""})
+
+
+def test_a_market_is_told_with_the_fees_that_are_to_come(catalog, server):
+    tell(server, market("M-1"), events=[event("E-1")], all_series=[series("S")])
+    change = {"id": "1", "series_ticker": "S", "fee_type": "quadratic", "fee_multiplier": 0.5}
+    schedule(server, of_series=[{**change, "scheduled_ts": SOON}])
+
+    (found,) = catalog(listed)
+
+    assert found.fee_terms(SOON_US - 1).multiplier == 1
+    assert str(found.fee_terms(SOON_US).multiplier) == "0.5"
+
+
+def test_an_event_sets_and_clears_its_own_fees_at_their_dates(catalog, server):
+    own = event("E-1", fee_type_override="quadratic_with_maker_fees", fee_multiplier_override=2)
+    tell(server, market("M-1"), market("M-2", "E-2"), events=[own, event("E-2")])
+    server.always("GET", "/series/S", {"series": series("S")})
+    cleared = {"fee_type_override": None, "fee_multiplier_override": None}
+    schedule(server, of_event=[{"id": "1", "event_ticker": "E-1", "scheduled_ts": SOON, **cleared}])
+
+    found = {market.ticker: market for market in catalog(listed)}
+
+    assert found["M-1"].fee_terms(SOON_US - 1) == FeeTerms("quadratic_with_maker_fees", Decimal(2))
+    assert found["M-1"].fee_terms(SOON_US) == FeeTerms()
+    assert found["M-2"].fees is None
+
+
+def test_a_waiver_stands_above_a_schedule(catalog, server):
+    free = market("M-1", fee_waiver_expiration_time=SOON)
+    tell(server, free, events=[event("E-1")], all_series=[series("S")])
+    change = {"id": "1", "series_ticker": "S", "fee_type": "quadratic", "fee_multiplier": 0.5}
+    schedule(server, of_series=[{**change, "scheduled_ts": "2026-01-16T00:00:00Z"}])
+
+    (found,) = catalog(listed)
+
+    assert found.fee_terms(SOON_US - 1).multiplier == 0
+    assert str(found.fee_terms(SOON_US).multiplier) == "0.5"
+
+
+def test_fees_that_the_stream_tells_hold_from_that_moment_on(catalog, server):
+    tell(server, market("M-1"), events=[event("E-1")], all_series=[series("S")])
+
+    async def main(catalog):
+        await listed(catalog)
+        change = FeesChanged(1, 1, "E-1", "quadratic_with_maker_fees", Decimal("0.25"))
+        to_tell = catalog.fees_changed(change)
+        (after,) = await listed(catalog)
+        return to_tell, after.fee_terms(START_US - 1), after.fee_terms(START_US)
+
+    to_tell, before, after = catalog(main)
+    assert to_tell == ("M-1",)
+    assert before == FeeTerms()
+    assert after == FeeTerms("quadratic_with_maker_fees", Decimal("0.25"))
+
+
+def test_fees_that_may_have_changed_unheard_are_read_again(catalog, server):
     tell(server, market("M-1"), events=[event("E-1")], all_series=[series("S")])
 
     async def main(catalog):
         (before,) = await listed(catalog)
         changed = event("E-1", fee_type_override="flat", fee_multiplier_override=0.25)
         server.always("GET", "/events/E-1", {"event": changed})
-        catalog.forget("E-1")
+        catalog.fees_uncertain({"M-1"})
         (after,) = await listed(catalog)
         return before.fee_type, after.fee_type, str(after.fee_multiplier)
 
     assert catalog(main) == ("quadratic", "flat", "0.25")
+    assert len(server.asked("GET", "/events/fee_changes")) == 1  # it is not there: asked once
