@@ -26,6 +26,7 @@ from framework.model.market import Settlement
 from framework.model.orders import Fill
 from framework.model.units import Micros, Ticker
 from plugins.kalshi.codec import Codec, Json, Query
+from plugins.kalshi.history import History
 from plugins.kalshi.rest import Rest
 
 _PAGE: Final = {"limit": 1_000}
@@ -36,9 +37,12 @@ _Row = TypeVar("_Row")
 class AccountReader:
     """Reads orders, fills, positions, settlements and balances."""
 
-    def __init__(self, rest: Rest, codec: Codec, *, subaccount: int | None) -> None:
+    def __init__(
+        self, rest: Rest, codec: Codec, history: History, *, subaccount: int | None
+    ) -> None:
         self._rest = rest
         self._codec = codec
+        self._history = history
         self._scope: Query = {} if subaccount is None else {"subaccount": subaccount}
 
     async def account(self, since_us: Micros | None = None) -> Account:
@@ -54,6 +58,11 @@ class AccountReader:
         codec = self._codec
         orders, all_orders = await self._orders(since)
         fills, all_fills = await self._list("/portfolio/fills", since, "fills", codec.fill)
+        old_orders, all_old_orders = await self._archived("orders", since_us, codec.order)
+        old_fills, all_old_fills = await self._archived("fills", since_us, codec.fill)
+        orders = list({order.order_id: order for order in (*old_orders, *orders)}.values())
+        fills = list({fill.trade_id: fill for fill in (*old_fills, *fills)}.values())
+        all_orders, all_fills = all_orders and all_old_orders, all_fills and all_old_fills
         held, all_held = await self._list(
             "/portfolio/positions", {"count_filter": "position"}, "market_positions", codec.position
         )
@@ -84,7 +93,7 @@ class AccountReader:
             if as_of_us is None:
                 return Unknown(reason="the exchange does not say which moment its lists show")
             if query.order_id is not None:
-                return await self._by_id(query.order_id, as_of_us)
+                return await self._by_id(query, query.order_id, as_of_us)
             return await self._by_client_id(query, as_of_us)
         except ExchangeError as fault:
             return Unknown(reason=str(fault))
@@ -108,14 +117,14 @@ class AccountReader:
         except ExchangeError:
             return None
 
-    async def _by_id(self, order_id: str, as_of_us: Micros) -> Found:
+    async def _by_id(self, query: QueryOrder, order_id: str, as_of_us: Micros) -> Found:
         try:
             found = await self._rest.get(
                 f"{_ORDERS}/{order_id}", self._scope, template=f"{_ORDERS}/{{order_id}}"
             )
         except ExchangeError as fault:
             if fault.status == 404:
-                return Absent(as_of_us=as_of_us)
+                return await self._in_archive(query, as_of_us)
             raise
         row = found.get("order")
         order = self._codec.order(row) if isinstance(row, dict) else None
@@ -130,6 +139,27 @@ class AccountReader:
             unreadable = unreadable or order is None
         if unreadable:
             return Unknown(reason="an order of that market can't be read; it may be this one")
+        return await self._in_archive(query, as_of_us)
+
+    async def _in_archive(self, query: QueryOrder, as_of_us: Micros) -> Found:
+        """Look where orders go that ended long ago; only then an order is absent.
+
+        Raises:
+            ExchangeError: the archive can't be read.
+        """
+        if await self._history.cutoff() is None:
+            return Absent(as_of_us=as_of_us)
+        unreadable = False
+        async for row in self._history.rows("orders", {"ticker": query.ticker}):
+            order = self._codec.order(row)
+            if order is None:
+                unreadable = True
+            elif query.order_id in {None, order.order_id} and (
+                query.order_id or order.client_order_id == query.client_order_id
+            ):
+                return order
+        if unreadable:
+            return Unknown(reason="an archived order can't be read; it may be this one")
         return Absent(as_of_us=as_of_us)
 
     async def _orders(self, since: Query) -> tuple[list[RemoteOrder], bool]:
@@ -143,6 +173,21 @@ class AccountReader:
         )
         merged = {order.order_id: order for order in (*recent, *resting)}
         return list(merged.values()), all_recent and all_resting
+
+    async def _archived(
+        self, name: str, since_us: Micros | None, read: Callable[[Json], _Row | None]
+    ) -> tuple[list[_Row], bool]:
+        """Read the archive's part of a list, where one is asked for; whether it is whole, too."""
+        try:
+            if await self._history.holds(since_us) is None:
+                return [], True
+        except AuthError:
+            raise
+        except ExchangeError as fault:
+            self._codec.drift.fail("list", f"/historical/{name}", fault)
+            return [], False
+        query: Query = {} if since_us is None else {"min_ts": since_us // 1_000_000}
+        return await self._list(f"/historical/{name}", query, name, read)
 
     async def _list(
         self, path: str, query: Query, key: str, read: Callable[[Json], _Row | None]

@@ -42,7 +42,10 @@ from plugins.kalshi.account import AccountReader
 from plugins.kalshi.catalog import Catalog
 from plugins.kalshi.codec import Codec, FeesChanged, Request
 from plugins.kalshi.fee_changes import FeeChanges
+from plugins.kalshi.history import History
 from plugins.kalshi.limits import is_urgent
+from plugins.kalshi.portfolio import Portfolio
+from plugins.kalshi.reads import Reads
 from plugins.kalshi.refusals import outcome
 from plugins.kalshi.rest import Lost, Rest
 from plugins.kalshi.session import open_session
@@ -67,6 +70,7 @@ class KalshiExchange:
     Attributes:
         rest: The REST side, with the token budget and the measured clock skew.
         codec: The dialect, with the counters of what it did not know.
+        reads: Everything that can be read, typed, for other uses than a run's.
         capabilities: What orders can do.
     """
 
@@ -93,9 +97,12 @@ class KalshiExchange:
         self._writes = run.mode is not Mode.PAPER
         self._tasks = tasks
         fees = FeeChanges(rest, codec, run.clock)
-        self._catalog = Catalog(rest, codec, fees, exclude_combos=exclude_combos)
+        history = History(rest, codec, run.clock, subaccount=subaccount)
+        self._catalog = Catalog(rest, codec, fees, history, exclude_combos=exclude_combos)
         self._status = StatusWatch(rest, codec.drift, run.clock, self._emit)
-        self._reader = AccountReader(rest, codec, subaccount=subaccount)
+        self._reader = AccountReader(rest, codec, history, subaccount=subaccount)
+        portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=self._writes)
+        self.reads = Reads(rest, codec, self._catalog, history, portfolio)
         self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
         self._failure: AuthError | None = None
         self._stale: dict[Ticker, set[str]] = {}

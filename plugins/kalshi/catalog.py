@@ -14,6 +14,7 @@ from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.units import Ticker
 from plugins.kalshi.codec import Codec, FeesChanged, Json, Query
 from plugins.kalshi.fee_changes import FeeChanges
+from plugins.kalshi.history import History
 from plugins.kalshi.rest import Rest
 
 PAGE: Final = 1_000
@@ -26,10 +27,19 @@ SERIES_ONE_BY_ONE: Final = 20
 class Catalog:
     """Reads markets, and remembers which have been listed."""
 
-    def __init__(self, rest: Rest, codec: Codec, fees: FeeChanges, *, exclude_combos: bool) -> None:
+    def __init__(
+        self,
+        rest: Rest,
+        codec: Codec,
+        fees: FeeChanges,
+        history: History,
+        *,
+        exclude_combos: bool,
+    ) -> None:
         self._rest = rest
         self._codec = codec
         self._fees = fees
+        self._history = history
         self._exclude_combos = exclude_combos
         self._groups: dict[Ticker, EventGroup | None] = {}
         self._series: dict[Ticker, Series | None] = {}
@@ -47,15 +57,23 @@ class Catalog:
         """
         for part in _parts(query):
             rows: list[Json] = []
+            missing = set(() if part.open_only else part.tickers or ())
             parameters = self._codec.list_markets(part, exclude_combos=self._exclude_combos)
             async for row in self._rest.pages("/markets", parameters, "markets"):
                 rows.append(row)
+                missing.discard(str(row.get("ticker")))
                 if len(rows) == PAGE:
                     for market in await self.complete(rows):
                         yield market
                     rows = []
+            if missing:  # settled so long ago that they have left the list
+                rows += await self._archived(missing)
             for market in await self.complete(rows):
                 yield market
+
+    async def _archived(self, tickers: Collection[Ticker]) -> list[Json]:
+        query: Query = {"tickers": ",".join(sorted(tickers))}
+        return [row async for row in self._history.market_rows(query)]
 
     async def market(self, ticker: Ticker) -> tuple[Market, Settlement | None] | None:
         """Read one market, and what it pays once it does; None when it can't be read.
@@ -64,12 +82,21 @@ class Catalog:
             AuthError: the exchange refuses the key.
             ExchangeError: it does not know the market (yet), or gave no readable answer.
         """
-        found = await self._rest.get(f"/markets/{ticker}", template="/markets/{ticker}")
-        row = found.get("market")
+        try:
+            found = await self._rest.get(f"/markets/{ticker}", template="/markets/{ticker}")
+            row = found.get("market")
+        except ExchangeError as fault:
+            row = await self._history.market_row(ticker) if fault.status == 404 else None
+            if row is None:
+                raise
         if not isinstance(row, dict):
             raise ExchangeError(f"GET /markets/{ticker}: the answer holds no market")
         markets = await self.complete([row])
         return (markets[0], self._codec.payment(row)) if markets else None
+
+    def learn(self, group: EventGroup) -> None:
+        """Remember an event that somebody has read already."""
+        self._groups.setdefault(group.ticker, group)
 
     def fees_changed(self, change: FeesChanged) -> Iterable[Ticker]:
         """Take an event's new fees; return the markets that must be told again with them."""

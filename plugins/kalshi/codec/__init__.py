@@ -21,8 +21,8 @@ from framework.model.units import E6, Micros, Ticker
 
 Json: TypeAlias = dict[str, Any]
 """One decoded JSON object of the exchange, before its fields are read."""
-Query: TypeAlias = Mapping[str, str | int]
-"""The query of a URL; it is not signed."""
+Query: TypeAlias = Mapping[str, str | int | Sequence[str]]
+"""The query of a URL, a list as the name repeated; it is not signed."""
 
 
 class Drift:

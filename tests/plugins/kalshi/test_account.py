@@ -6,6 +6,7 @@ from framework.model.account import RemoteStatus
 from framework.model.commands import QueryOrder
 from framework.model.units import Side
 from plugins.kalshi.account import AccountReader
+from plugins.kalshi.history import History
 
 NOON_US = 1_768_478_400_000_000
 BY_CLIENT_ID = QueryOrder(client_order_id="c-1", order_id=None, ticker="A")
@@ -48,7 +49,8 @@ def read(read_rest, codec):
 
     def read(test, *, subaccount=None):
         async def main(rest, run):
-            return await test(AccountReader(rest, codec, subaccount=subaccount))
+            history = History(rest, codec, run.clock, subaccount=subaccount)
+            return await test(AccountReader(rest, codec, history, subaccount=subaccount))
 
         return read_rest(main)
 

@@ -8,6 +8,7 @@ from framework.model.fees import FeeTerms
 from plugins.kalshi.catalog import Catalog
 from plugins.kalshi.codec import FeesChanged
 from plugins.kalshi.fee_changes import FeeChanges
+from plugins.kalshi.history import History
 
 START_US = 1_768_478_400_000_000
 GRID = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]
@@ -33,7 +34,8 @@ def catalog(read_rest, codec):
     def catalog(test):
         async def main(rest, run):
             fees = FeeChanges(rest, codec, run.clock)
-            return await test(Catalog(rest, codec, fees, exclude_combos=True))
+            history = History(rest, codec, run.clock)
+            return await test(Catalog(rest, codec, fees, history, exclude_combos=True))
 
         return read_rest(main)
 
