@@ -238,6 +238,8 @@ class Rest:
         text = f"{request.method} {request.path}: {why.message or why.code}"
         if reply.status in {401, 403}:
             return self.auth_error(text, reply.status, why.code)
+        if reply.status == 404 and "{" in request.template:
+            text = f"{text}; the exchange knows no such name: check it"
         return ExchangeError(text, status=reply.status, code=why.code)
 
     def auth_error(self, text: str, status: int, code: str) -> AuthError:
