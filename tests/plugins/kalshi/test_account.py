@@ -272,3 +272,77 @@ def test_one_markets_payment_is_found(read, server):
 
     assert (found.yes_pays_e4, found.fee_e6) == (3_700, 4_000)
     assert read(lambda reader: reader.settlement("D")) is None
+
+
+# ---------------------------------------------------------------------------------- archive
+
+CUTOFF = {
+    "market_settled_ts": "2025-10-15T00:00:00Z",
+    "trades_created_ts": "2025-10-15T00:00:00Z",
+    "orders_updated_ts": "2026-01-01T00:00:00Z",
+}
+DAY_US = 86_400_000_000
+
+
+def archive(server, orders=(), fills=()):
+    server.always("GET", "/historical/cutoff", CUTOFF)
+    server.always("GET", "/historical/orders", {"orders": list(orders), "cursor": ""})
+    server.always("GET", "/historical/fills", {"fills": list(fills), "cursor": ""})
+
+
+@pytest.mark.parametrize("since_us", [None, NOON_US - 30 * DAY_US])
+def test_what_is_older_than_the_cutoff_is_read_from_the_archive_too(read, server, since_us):
+    old = fill(1, created_time="2025-01-01T00:00:00Z")
+    archive(server, [order(1)], [old, fill(2)])
+    server.always("GET", "/portfolio/fills", {"fills": [fill(2), fill(3)], "cursor": ""})
+    server.always("GET", "/portfolio/orders", {"orders": [order(2)], "cursor": ""})
+
+    account = read(lambda reader: reader.account(since_us))
+
+    assert [(f.trade_id, f.client_order_id) for f in account.fills.rows] == [
+        ("t-1", "c-1"),
+        ("t-2", "c-2"),
+        ("t-3", None),
+    ]
+    assert account.fills.complete
+
+
+def test_a_read_of_the_last_hour_never_asks_the_archive(read, server):
+    read(lambda reader: reader.account(NOON_US - 3_600_000_000))
+
+    assert not any(seen.path.startswith("/historical") for seen in server.requests)
+
+
+@pytest.mark.parametrize("path", ["cutoff", "fills"])
+def test_an_archive_that_can_not_be_read_leaves_the_fills_incomplete(read, server, path):
+    archive(server)
+    server.always("GET", f"/historical/{path}", (400, b""))
+
+    account = read(whole)
+
+    assert "fills" in account.missing
+    assert account.positions.complete
+
+
+@pytest.mark.parametrize("query", [BY_ID, BY_CLIENT_ID])
+def test_an_order_that_ended_long_ago_is_found_in_the_archive(read, server, query):
+    archive(server, [order(7), order(1, status="canceled")])
+
+    found = read(lambda reader: reader.find(query))
+
+    assert (found.order_id, found.status) == ("o-1", RemoteStatus.CANCELLED)
+
+
+@pytest.mark.parametrize("query", [BY_ID, BY_CLIENT_ID])
+def test_an_order_is_absent_only_when_the_archive_does_not_know_it_either(read, server, query):
+    archive(server, [order(7)])
+
+    assert read(lambda reader: reader.find(query)) == Absent(as_of_us=NOON_US)
+
+
+@pytest.mark.parametrize("answer", [(400, b""), {"orders": [{"ticker": "A"}], "cursor": ""}])
+def test_an_archive_that_can_not_be_read_proves_nothing(read, server, answer):
+    archive(server)
+    server.always("GET", "/historical/orders", answer)
+
+    assert isinstance(read(lambda reader: reader.find(BY_ID)), Unknown)

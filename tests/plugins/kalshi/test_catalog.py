@@ -10,6 +10,11 @@ from plugins.kalshi.codec import FeesChanged
 from plugins.kalshi.fee_changes import FeeChanges
 from plugins.kalshi.history import History
 
+CUTOFF = {
+    "market_settled_ts": "2025-10-15T00:00:00Z",
+    "trades_created_ts": "2025-10-15T00:00:00Z",
+    "orders_updated_ts": "2026-01-01T00:00:00Z",
+}
 START_US = 1_768_478_400_000_000
 GRID = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]
 
@@ -298,3 +303,34 @@ def test_fees_that_may_have_changed_unheard_are_read_again(catalog, server):
 
     assert catalog(main) == ("quadratic", "flat", "0.25")
     assert len(server.asked("GET", "/events/fee_changes")) == 1  # it is not there: asked once
+
+
+def test_named_markets_that_have_left_the_list_are_read_from_the_archive(catalog, server):
+    tell(server, market("M-1"), events=[event("E-1")], all_series=[series("S")])
+    server.always("GET", "/historical/cutoff", CUTOFF)
+    old = market("M-2", status="finalized", settlement_value_dollars="1.0000", result="yes")
+    server.always("GET", "/historical/markets", {"markets": [old], "cursor": ""})
+
+    found = catalog(lambda catalog: listed(catalog, open_only=False, tickers=("M-1", "M-2")))
+
+    assert [(one.ticker, one.settlement_e4) for one in found] == [("M-1", None), ("M-2", 10_000)]
+    assert server.asked("GET", "/historical/markets")[0].query["tickers"] == "M-2"
+
+
+def test_markets_that_are_wanted_open_are_never_looked_for_in_the_archive(catalog, server):
+    tell(server)
+
+    assert catalog(lambda catalog: listed(catalog, tickers=("M-1",))) == []
+    assert server.asked("GET", "/historical/cutoff") == []
+
+
+def test_a_settled_market_is_read_with_its_payment_from_the_archive(catalog, server):
+    paid = {"settlement_value_dollars": "0.0000", "settlement_ts": "2025-01-15T12:00:00Z"}
+    old = market("M-1", status="finalized", result="no", **paid)
+    tell(server, events=[event("E-1")], all_series=[series("S")])
+    server.always("GET", "/historical/cutoff", CUTOFF)
+    server.always("GET", "/historical/markets/M-1", {"market": old})
+
+    _, payment = catalog(lambda catalog: catalog.market("M-1"))
+
+    assert payment.yes_pays_e4 == 0
