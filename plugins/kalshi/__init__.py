@@ -134,7 +134,7 @@ class Kalshi(Plugin):
             return
         found = self._own_credentials(mode)
         where = addresses(mode, self.rest_url, self.stream_url)
-        Signer(found.key_id, found.private_key)
+        Signer(found.key_id, found.private_key, found.passphrase)
         yield Finding(level=Level.OK, what=f"there is a key, for {where.rest.host}")
 
     def _own_credentials(self, mode: Mode) -> Credentials:

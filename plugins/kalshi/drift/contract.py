@@ -14,10 +14,13 @@ from framework.model.commands import CancelOrder
 from framework.model.market import MarketStatus
 from framework.model.orders import Order, Purpose, TimeInForce
 from framework.model.units import Side
+from plugins.kalshi import bodies, portfolio
+from plugins.kalshi.candles import Candle
 from plugins.kalshi.codec import Request, frames, records
 from plugins.kalshi.codec.documented import MESSAGES, OBJECTS
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.limits import AccountLimits, EndpointCosts
+from plugins.kalshi.schedule import Schedule
 from plugins.kalshi.subscriptions import BOOK
 
 Values = Mapping[str, frozenset[str]]
@@ -67,7 +70,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 def contract() -> Contract:
     """Return what this version reads and writes in today's dialect."""
     return Contract(
-        replies=_REPLIES,
+        replies=(*_REPLIES, *_READS),
         requests=tuple(_requests()),
         messages=tuple(_messages()),
         commands=tuple(_commands()),
@@ -165,6 +168,66 @@ _REPLIES: Final = (
     Object(where="GET /exchange/user_data_timestamp", record=_AsOf),
     Object(where="GET /account/limits", record=AccountLimits),
     Object(where="GET /account/endpoint_costs", record=EndpointCosts),
+)
+
+
+def _page(where: str, place: str, record: type[bodies.Body], query: str = "") -> Object:
+    """Return one of the typed reads; a new field there is worth a note."""
+    known = frozenset(record.__struct_encode_fields__) | record.also
+    return Object(
+        where=f"GET {where}",
+        place=place,
+        record=record,
+        known=known,
+        query=frozenset(query.split()),
+    )
+
+
+_SPAN: Final = "start_ts end_ts period_interval"
+_SERIES_PATH: Final = "/series/{series_ticker}"
+_READS: Final = (
+    _page("/exchange/status", "", bodies.ExchangeStatus),
+    _page("/exchange/schedule", "schedule", Schedule),
+    _page(
+        "/series/fee_changes",
+        "series_fee_change_arr[]",
+        bodies.SeriesFeeChange,
+        "series_ticker show_historical",
+    ),
+    _page(
+        "/events/fee_changes",
+        "event_fee_changes[]",
+        bodies.EventFeeChange,
+        "event_ticker limit cursor",
+    ),
+    _page(
+        "/markets/trades",
+        "trades[]",
+        bodies.PublicTrade,
+        "ticker min_ts max_ts is_block_trade limit cursor",
+    ),
+    _page(
+        f"{_SERIES_PATH}/markets/{{ticker}}/candlesticks",
+        "candlesticks[]",
+        Candle,
+        f"{_SPAN} include_latest_before_start",
+    ),
+    _page("/markets/candlesticks", "markets[].candlesticks[]", Candle, f"market_tickers {_SPAN}"),
+    _page("/historical/cutoff", "", bodies.Cutoff),
+    _page(
+        "/historical/trades",
+        "trades[]",
+        bodies.PublicTrade,
+        "ticker min_ts max_ts limit cursor",
+    ),
+    _page("/portfolio/subaccounts/balances", "subaccount_balances[]", portfolio.SubaccountBalance),
+    _page(
+        "/portfolio/subaccounts/transfers",
+        "transfers[]",
+        portfolio.SubaccountTransfer,
+        "limit cursor",
+    ),
+    _page("/portfolio/subaccounts/netting", "netting_configs[]", portfolio.Netting),
 )
 
 # ----------------------------------------------------------------------------------- requests

@@ -1,14 +1,17 @@
 """The unmodified adapter against the embedded exchange, over its wire and on virtual time."""
 
 from contextlib import AsyncExitStack
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from random import Random  # noqa: TID251 - the type of a run's generator
+from uuid import UUID
 
 import anyio
 import pytest
 
 from framework.clock import run_virtual
-from framework.exchange import Accepted, MarketQuery, Rejected, Unknown
+from framework.exchange import Accepted, MarketQuery, Rejected, Surprises, Unknown
 from framework.model.account import RemoteStatus
 from framework.model.book import BookState, OrderBook
 from framework.model.commands import CancelOrder, QueryOrder
@@ -23,11 +26,12 @@ from framework.model.events import (
     OrderFilled,
     StreamLost,
 )
-from framework.model.market import MarketStatus
+from framework.model.market import MarketStatus, moment
 from framework.model.orders import Order, Purpose, TimeInForce
 from framework.model.units import Side
 from framework.run import Mode, RunOptions
 from plugins.kalshi import Kalshi
+from plugins.kalshi.reads import MarketFilter
 
 pytestmark = pytest.mark.slow  # plays whole sessions
 
@@ -266,3 +270,65 @@ def test_two_runs_hear_the_same(session):
         return watch.heard
 
     assert session(main) == session(main)
+
+
+def test_everything_that_can_be_read_is_read_from_the_exchange_without_a_surprise(session):
+    async def every(rows):
+        return [row async for row in rows]
+
+    async def main(exchange, run, watch, plugin):
+        reads, ticker = exchange.reads, liquid(watch)[0]
+        await exchange.submit([order(ticker)])
+        await run.clock.sleep(70)  # a candle is there once its minute is over
+        market = await reads.market(ticker)
+        now = moment(run.clock.now_us())
+        candles = reads.candles.of_market(
+            market.series_ticker, ticker, now - timedelta(hours=2), now
+        )
+        told = {
+            "status": await reads.status(),
+            "schedule": await reads.schedule(),
+            "as of": await reads.user_data_as_of(),
+            "costs": await reads.endpoint_costs(),
+            "series": await every(reads.all_series()),
+            "one series": await reads.series(market.series_ticker),
+            "events": await every(reads.events(status="open", with_markets=True)),
+            "event": await reads.event(market.event_ticker),
+            "markets": await every(reads.markets(MarketFilter(status="open"))),
+            "book": await reads.book(ticker),
+            "books": await reads.books([ticker]),
+            "trades": await every(reads.trades(since=now - timedelta(hours=1))),
+            "candles": await every(candles),
+            "cutoff": await reads.history.cutoff(),
+            "balance": (await reads.portfolio.balance()).by_shard,
+            "orders": await every(reads.portfolio.orders()),
+            "tier": await reads.portfolio.tier(),
+            "subaccounts": await every(reads.portfolio.subaccount_balances()),
+            "netting": await every(reads.portfolio.netting()),
+        }
+        may_be_empty = [
+            await every(reads.series_fee_changes(show_historical=True)),
+            await every(reads.event_fee_changes()),
+            await every(reads.history.fills()),
+            await every(reads.history.orders()),
+            await every(reads.history.positions()),
+            await every(reads.history.trades(ticker)),
+            await every(reads.archived_markets()),
+            await every(reads.portfolio.positions()),
+            await every(reads.portfolio.event_positions()),
+            await every(reads.portfolio.fills()),
+            await every(reads.portfolio.settlements()),
+            await every(reads.portfolio.subaccount_transfers()),
+            await reads.candles.of_event(market.series_ticker, market.event_ticker, now, now),
+            await reads.candles.of_markets([ticker], now, now),
+        ]
+        transferred = await reads.portfolio.transfer(
+            UUID(int=1), source=0, destination=1, amount=Decimal(1)
+        )
+        return told, len(may_be_empty), transferred, exchange.surprises
+
+    told, read, transferred, surprises = session(main)
+    assert [name for name, found in told.items() if not found] == []
+    assert read == 14
+    assert not isinstance(transferred, Unknown)
+    assert surprises == Surprises()

@@ -36,3 +36,16 @@ def test_a_field_that_is_read_is_a_documented_one():
     for one in contract().replies:
         read = set(one.record.__struct_encode_fields__)
         assert not one.known or read <= one.known, one.where
+
+
+def test_the_typed_reads_are_in_the_contract():
+    assert {
+        "GET /exchange/status",
+        "GET /exchange/schedule",
+        "GET /series/fee_changes",
+        "GET /events/fee_changes",
+        "GET /markets/trades",
+        "GET /series/{series_ticker}/markets/{ticker}/candlesticks",
+        "GET /historical/cutoff",
+        "GET /portfolio/subaccounts/balances",
+    } <= {one.where for one in contract().replies}
