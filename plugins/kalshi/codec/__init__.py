@@ -7,7 +7,7 @@ and field names. `fixed_point` is today's dialect.
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -25,6 +25,10 @@ Query: TypeAlias = Mapping[str, str | int | Sequence[str]]
 """The query of a URL, a list as the name repeated; it is not signed."""
 
 
+MOST_SURPRISES: Final = 1_000
+"""Names come from the wire, so there must be an end to them."""
+
+
 class Drift:
     """What the wire said that this version does not know, counted and named.
 
@@ -38,12 +42,13 @@ class Drift:
         self.failures: deque[str] = deque(maxlen=100)
 
     def count(self, what: str) -> None:
-        """Count a surprise."""
-        self.counters[what] += 1
+        """Count a surprise; past a thousand different ones the rest have one name."""
+        known = what in self.counters or len(self.counters) < MOST_SURPRISES
+        self.counters[what if known else "others"] += 1
 
     def fail(self, kind: str, name: str, fault: object) -> None:
         """Count a record that could not be read, and keep its name."""
-        self.counters[f"{kind}: unreadable"] += 1
+        self.count(f"{kind}: unreadable")
         self.failures.append(f"{kind} {name}: {fault}")
 
 

@@ -80,6 +80,37 @@ OBJECTS: Final[dict[str, frozenset[str]]] = {
 }
 """The objects of REST lists (REST reference pages)."""
 
+FEE_TYPES: Final = _fields(
+    """
+    quadratic quadratic_with_maker_fees quadratic_with_combo_maker_fees flat
+    margin_market_maker_program_fees
+    """
+)
+VALUES: Final[dict[str, dict[str, frozenset[str]]]] = {
+    "market": {
+        "market_type": _fields("binary scalar"),
+        "result": _fields("yes no scalar"),
+        "strike_type": _fields(
+            """
+            greater greater_or_equal less less_or_equal between functional custom structured
+            """
+        ),
+        "settlement_bounds_type": _fields("default floor"),
+    },
+    "event": {
+        "collateral_return_type": _fields("MECNET DIRECNET"),
+        "fee_type_override": FEE_TYPES,
+    },
+    "series": {"fee_type": FEE_TYPES},
+    "order": {
+        "type": _fields("limit"),
+        "self_trade_prevention_type": _fields("taker_at_cross maker"),
+    },
+    "settlement": {"market_result": _fields("yes no scalar")},
+}
+"""What fields may say besides nothing; the statuses are where they are read. Open sets: new words
+are counted, and what must not be guessed (an unknown result, say) fails its record elsewhere."""
+
 MESSAGES: Final[dict[str, frozenset[str]]] = {
     "orderbook_snapshot": _fields(
         """

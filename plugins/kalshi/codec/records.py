@@ -11,7 +11,7 @@ import msgspec
 
 from framework.model.units import Side, Ticker
 from plugins.kalshi.codec import Drift, Json
-from plugins.kalshi.codec.documented import OBJECTS
+from plugins.kalshi.codec.documented import OBJECTS, VALUES
 
 
 class RangeRecord(msgspec.Struct):
@@ -136,6 +136,7 @@ class BalanceRecord(msgspec.Struct):
     balance_breakdown: list[ShardRecord] | None = None
 
 
+_NONE: Final[dict[str, frozenset[str]]] = {}
 _NAMES: Final = ("ticker", "event_ticker", "order_id", "fill_id")
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
@@ -144,6 +145,10 @@ def read(record: Json, kind: str, into: type[_Record], drift: Drift) -> _Record 
     """Read one record, or count and name why it can't be read."""
     for name in sorted(record.keys() - OBJECTS[kind]):
         drift.count(f"{kind}: unknown field {name}")
+    for name, known in VALUES.get(kind, _NONE).items():
+        said = record.get(name)
+        if said and str(said) not in known:
+            drift.count(f"{kind}: unknown {name} {str(said)[:40]}")
     try:
         return msgspec.convert(record, into)
     except msgspec.ValidationError as fault:

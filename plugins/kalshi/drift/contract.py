@@ -17,7 +17,7 @@ from framework.model.units import Side
 from plugins.kalshi import bodies, portfolio
 from plugins.kalshi.candles import Candle
 from plugins.kalshi.codec import Request, frames, records
-from plugins.kalshi.codec.documented import MESSAGES, OBJECTS
+from plugins.kalshi.codec.documented import FEE_TYPES, MESSAGES, OBJECTS
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.limits import AccountLimits, EndpointCosts
 from plugins.kalshi.schedule import Schedule
@@ -26,9 +26,6 @@ from plugins.kalshi.subscriptions import BOOK
 Values = Mapping[str, frozenset[str]]
 _SIDES: Final = frozenset(Side)
 _ORDER_STATUSES: Final = frozenset({"resting", "canceled", "executed"})
-_FEE_TYPES: Final = frozenset(
-    {"quadratic", "quadratic_with_maker_fees", "quadratic_with_combo_maker_fees", "flat"}
-)
 _PAGED: Final = frozenset({"limit", "cursor"})
 _OF_ACCOUNT: Final = _PAGED | {"subaccount"}
 
@@ -90,12 +87,12 @@ _MARKET: Final[dict[str, Any]] = {
 _EVENT: Final[dict[str, Any]] = {
     "record": records.EventRecord,
     "known": OBJECTS["event"],
-    "values": {"fee_type_override": _FEE_TYPES},
+    "values": {"fee_type_override": FEE_TYPES},
 }
 _SERIES: Final[dict[str, Any]] = {
     "record": records.SeriesRecord,
     "known": OBJECTS["series"],
-    "values": {"fee_type": _FEE_TYPES},
+    "values": {"fee_type": FEE_TYPES},
 }
 _ORDER: Final[dict[str, Any]] = {
     "record": records.OrderRecord,

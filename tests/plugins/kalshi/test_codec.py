@@ -1,5 +1,5 @@
 from framework.exchange import Capabilities
-from plugins.kalshi.codec import Codec, Drift
+from plugins.kalshi.codec import MOST_SURPRISES, Codec, Drift
 from plugins.kalshi.codec.fixed_point import FixedPoint
 
 
@@ -35,3 +35,13 @@ def test_drift_keeps_the_names_of_the_last_failures_only():
     assert drift.counters == {"market: unreadable": 150}
     assert len(drift.failures) == 100
     assert drift.failures[-1] == "market M-149: no status"
+
+
+def test_drift_has_an_end_to_the_names_it_keeps():
+    drift = Drift()
+
+    for number in range(MOST_SURPRISES + 5):
+        drift.count(f"market: unknown field {number}")
+
+    assert len(drift.counters) == MOST_SURPRISES + 1
+    assert drift.counters["others"] == 5
