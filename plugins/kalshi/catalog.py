@@ -56,24 +56,33 @@ class Catalog:
             ExchangeError: a page could not be read.
         """
         for part in _parts(query):
-            rows: list[Json] = []
             missing = set(() if part.open_only else part.tickers or ())
             parameters = self._codec.list_markets(part, exclude_combos=self._exclude_combos)
-            async for row in self._rest.pages("/markets", parameters, "markets"):
-                rows.append(row)
-                missing.discard(str(row.get("ticker")))
-                if len(rows) == PAGE:
-                    for market in await self.complete(rows):
-                        yield market
-                    rows = []
-            if missing:  # settled so long ago that they have left the list
-                rows += await self._archived(missing)
-            for market in await self.complete(rows):
+            pages = self._rest.pages("/markets", parameters, "markets")
+            async for market in self.completed(pages):
+                missing.discard(market.ticker)
                 yield market
+            if missing:  # settled so long ago that they have left the list
+                named: Query = {"tickers": ",".join(sorted(missing))}
+                async for market in self.completed(self._history.market_rows(named)):
+                    yield market
 
-    async def _archived(self, tickers: Collection[Ticker]) -> list[Json]:
-        query: Query = {"tickers": ",".join(sorted(tickers))}
-        return [row async for row in self._history.market_rows(query)]
+    async def completed(self, rows: AsyncIterator[Json]) -> AsyncIterator[Market]:
+        """Yield the markets of many rows; events and series are learned page by page.
+
+        Raises:
+            AuthError: the exchange refuses the key.
+            ExchangeError: a page, an event or a series could not be read.
+        """
+        page: list[Json] = []
+        async for row in rows:
+            page.append(row)
+            if len(page) == PAGE:
+                for market in await self.complete(page):
+                    yield market
+                page = []
+        for market in await self.complete(page):
+            yield market
 
     async def market(self, ticker: Ticker) -> tuple[Market, Settlement | None] | None:
         """Read one market, and what it pays once it does; None when it can't be read.

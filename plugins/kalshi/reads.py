@@ -263,9 +263,9 @@ class Reads:
             mve_filter=None if wanted.tickers is not None else wanted.combos,
             **times,
         )
-        async for row in self._rest.pages("/markets", query, "markets"):
-            for market in await self._catalog.complete([row]):
-                yield market
+        pages = self._rest.pages("/markets", query, "markets")
+        async for market in self._catalog.completed(pages):
+            yield market
 
     async def archived_markets(
         self,
@@ -284,9 +284,8 @@ class Reads:
         if sum(filter_ is not None for filter_ in (tickers, event, series)) > 1:
             raise ValueError("give one of tickers, event and series")
         query = given(tickers=tickers, event_ticker=event, series_ticker=series)
-        async for row in self.history.market_rows(query):
-            for market in await self._catalog.complete([row]):
-                yield market
+        async for market in self._catalog.completed(self.history.market_rows(query)):
+            yield market
 
     async def market(self, ticker: Ticker) -> Market:
         """Return one market, from the archive if it has moved there.
@@ -380,10 +379,13 @@ class Reads:
                 self._rest, drift, "/markets/trades", query, "trades", PublicTrade
             ):
                 yield trade
-        if archived is not None:
+        if archived is not None and (since is None or in_utc(since) < archived):
             last = archived if until is None else min(archived, in_utc(until))
             async for trade in self.history.trades(ticker, since=since, until=last):
-                if blocks in {None, trade.is_block_trade}:
+                # What lies on the cutoff itself is live.
+                if in_utc(trade.created_time) < archived and (
+                    blocks in {None, trade.is_block_trade}
+                ):
                     yield trade
 
     async def _one(self, template: str, ticker: Ticker, key: str, **query: bool) -> Json:

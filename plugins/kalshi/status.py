@@ -104,8 +104,10 @@ class StatusWatch:
         Raises:
             AuthError: the exchange refuses the key.
         """
-        while await self._look():
-            self._wake = anyio.Event()
+        while True:
+            self._wake = anyio.Event()  # first: who wakes while it looks is heard afterwards
+            if not await self._look():
+                return
             with anyio.move_on_after(self._wait_s()):
                 await self._wake.wait()
 

@@ -19,6 +19,7 @@ from framework.model.events import (
     BookChanged,
     BookInvalidated,
     BookReplaced,
+    ExchangeStatusChanged,
     MarketListed,
     MarketSettled,
     OrderAccepted,
@@ -36,6 +37,7 @@ from plugins.kalshi.reads import MarketFilter
 pytestmark = pytest.mark.slow  # plays whole sessions
 
 sandbox = pytest.importorskip("plugins.sandbox", reason="the embedded exchange is not there")
+Pause = sandbox.rows.Pause
 
 LENGTH_US = 180_000_000
 
@@ -332,3 +334,22 @@ def test_everything_that_can_be_read_is_read_from_the_exchange_without_a_surpris
     assert read == 14
     assert not isinstance(transferred, Unknown)
     assert surprises == Surprises()
+
+
+def test_a_pause_of_the_whole_exchange_is_noticed_and_its_end_too(session):
+    async def main(exchange, run, watch, plugin):
+        ticker, _ = liquid(watch)
+        plugin.exchange.halt(Pause.TRADING)
+        (met,) = await exchange.submit([order(ticker)])
+        await run.clock.sleep(5)  # other reads may wait before it
+        (spared,) = await exchange.submit([order(ticker, 2)])
+        plugin.exchange.halt(Pause.NOTHING)
+        await run.clock.sleep(10)
+        (taken,) = await exchange.submit([order(ticker, 3)])
+        return met, spared, taken, watch.of(ExchangeStatusChanged)
+
+    met, spared, taken, told = session(main)
+    assert met.code == "trading_is_paused"
+    assert spared.message.startswith("not sent: ")
+    assert isinstance(taken, Accepted)
+    assert [bool(event.pauses) for event in told] == [True, False]

@@ -325,7 +325,8 @@ def test_young_trades_are_read_from_the_live_tier_alone(read, server):
 def test_old_trades_are_read_from_the_archive_after_the_live_ones(read, server):
     server.always("GET", "/historical/cutoff", CUTOFF)
     server.always("GET", "/markets/trades", {"trades": [trade(2)], "cursor": ""})
-    old = [trade(1), trade(0, is_block_trade=True)]
+    at = {"created_time": "2025-06-15T12:00:00Z"}
+    old = [trade(2), trade(1, **at), trade(0, is_block_trade=True, **at)]
     server.always("GET", "/historical/trades", {"trades": old, "cursor": ""})
     since = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -338,6 +339,15 @@ def test_old_trades_are_read_from_the_archive_after_the_live_ones(read, server):
     first, second = queries(server, "/historical/trades")
     assert (first["max_ts"], second["max_ts"]) == ("1760486400", "1735776000")
     assert len(server.asked("GET", "/markets/trades")) == 1
+
+
+def test_trades_between_the_cutoffs_of_orders_and_trades_are_live(read, server):
+    server.always("GET", "/historical/cutoff", CUTOFF)
+    server.always("GET", "/markets/trades", {"trades": [trade()], "cursor": ""})
+    since = datetime(2025, 12, 1, tzinfo=UTC)
+
+    assert len(read(lambda reads: every(reads.trades(since=since)))) == 1
+    assert server.asked("GET", "/historical/trades") == []
 
 
 def test_candles_history_and_portfolio_are_there_by_area(read, server):
