@@ -178,7 +178,7 @@ def show(result: RunResult) -> None:
         table.add_row(*row)
     console.print(table)
     for trouble in result.troubles:
-        console.print(f"[yellow]trouble[/]: {trouble}")
+        console.print(f"[yellow]trouble[/]: {escape(trouble)}")
     for what, times in result.surprises.items():
         console.print(f"[yellow]not known[/]: {escape(what)} ({times} times)")
 

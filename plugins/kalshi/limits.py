@@ -141,8 +141,11 @@ class Limits:
         """Tokens of the write bucket that only cancels and exits may use."""
         return self.write.capacity * 3 // 10
 
-    async def take_read(self, cost: int) -> None:
-        """Wait until a read may be sent; first come, first served."""
+    async def take_read(self, cost: int, *, urgent: bool = False) -> None:
+        """Wait until a read may be sent; first come, first served, but for what can't queue."""
+        if urgent:
+            await self._spend(self.read, cost)
+            return
         async with self._readers:
             await self._spend(self.read, cost)
 

@@ -94,6 +94,7 @@ class Rest:
         *,
         template: str = "",
         telling: Collection[int] = (),
+        urgent: bool = False,
     ) -> Json:
         """Read one object.
 
@@ -102,6 +103,7 @@ class Rest:
             query: The query of the URL.
             template: The path as costs are listed.
             telling: Statuses besides 200 whose body is an answer, not an error.
+            urgent: Whether it goes before the reads that wait for the budget.
 
         Raises:
             AuthError: the exchange refuses the key, its rights, or the clock.
@@ -113,7 +115,8 @@ class Rest:
             if attempt:
                 longest = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
                 await self._clock.sleep(self._rng.uniform(0, longest))
-            await self.limits.take_read(self.limits.cost("GET", request.template))
+            cost = self.limits.cost("GET", request.template)
+            await self.limits.take_read(cost, urgent=urgent)
             try:
                 reply = await self._send(request)
             except OversizedAnswer as fault:

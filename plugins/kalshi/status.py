@@ -39,7 +39,9 @@ async def read_status(rest: Rest, drift: Drift) -> ExchangeStatus | None:
         AuthError: the exchange refuses the key.
         ExchangeError: there was no answer.
     """
-    return read(await rest.get(_PATH, telling=TELLING), ExchangeStatus, _PATH, drift)
+    # A pause may come with hundreds of changed markets to read: it is not one of many.
+    found = await rest.get(_PATH, telling=TELLING, urgent=True)
+    return read(found, ExchangeStatus, _PATH, drift)
 
 
 async def read_schedule(rest: Rest, drift: Drift) -> Schedule | None:
@@ -108,6 +110,7 @@ class StatusWatch:
             self._wake = anyio.Event()  # first: who wakes while it looks is heard afterwards
             if not await self._look():
                 return
+            await self._plan()
             with anyio.move_on_after(self._wait_s()):
                 await self._wake.wait()
 
@@ -126,7 +129,6 @@ class StatusWatch:
 
     async def _look(self) -> bool:
         try:
-            await self._plan()
             status = await read_status(self._rest, self._drift)
         except AuthError:
             raise

@@ -48,6 +48,23 @@ def test_reads_flow_freely_until_the_bucket_is_empty_then_at_its_rate(spend):
     assert spend(main) == (0, 1_000_000)
 
 
+def test_an_urgent_read_does_not_queue_behind_the_others(spend):
+    async def main(limits, clock):
+        async def read_much():
+            for _ in range(500):
+                await limits.take_read(10)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(read_much)
+            await clock.sleep(1)
+            await limits.take_read(10, urgent=True)
+            took_us = clock.now_us() - 1_000_000
+            tasks.cancel_scope.cancel()
+        return took_us
+
+    assert spend(main) <= 150_000
+
+
 def test_entries_stop_where_the_reserve_begins(spend):
     async def main(limits, clock):
         sent = 0
