@@ -16,7 +16,7 @@ fills and settlements are the framework's own values; the rest stands in `plugin
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -38,6 +38,7 @@ from plugins.kalshi.codec import Codec, Json
 from plugins.kalshi.codec.numbers import PRICES, count_e2
 from plugins.kalshi.history import History
 from plugins.kalshi.limits import EndpointCosts
+from plugins.kalshi.market_filter import MarketFilter, MarketState
 from plugins.kalshi.pages import PAGE, bodies_of, given, in_path, needed, split
 from plugins.kalshi.portfolio import Portfolio
 from plugins.kalshi.rest import Rest
@@ -46,47 +47,6 @@ from plugins.kalshi.status import read_schedule, read_status
 
 BOOKS_OF_BATCH: Final = 100
 EVENTS_OF_PAGE: Final = 200
-MarketState = Literal["unopened", "open", "paused", "closed", "settled"]
-"""What a list of markets can be restricted to; not the words of a market's own status."""
-_TIMES: Final = {
-    "created": {None, "unopened", "open"},
-    "close": {None, "closed"},
-    "settled": {None, "settled"},
-}
-"""Which states go with which family of times (REST reference of `GET /markets`)."""
-
-
-class MarketFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which markets to list; None does not restrict.
-
-    Of the times only one family may be given, and only with the states that it goes with.
-    """
-
-    status: MarketState | None = None
-    event: Ticker | None = None
-    series: Ticker | None = None
-    tickers: tuple[Ticker, ...] | None = None
-    combos: Literal["only", "exclude"] | None = "exclude"
-    min_created_ts: datetime | None = None
-    max_created_ts: datetime | None = None
-    min_close_ts: datetime | None = None
-    max_close_ts: datetime | None = None
-    min_settled_ts: datetime | None = None
-    max_settled_ts: datetime | None = None
-    min_updated_ts: datetime | None = None
-
-    def __post_init__(self) -> None:
-        families = [
-            name
-            for name in _TIMES
-            if getattr(self, f"min_{name}_ts") or getattr(self, f"max_{name}_ts")
-        ]
-        if len(families) + (self.min_updated_ts is not None) > 1:
-            raise ValueError("only one family of times can be given: " + ", ".join(_TIMES))
-        if families and self.status not in _TIMES[families[0]]:
-            raise ValueError(f"{families[0]} times do not go with status {self.status}")
-        if self.min_updated_ts is not None and self.combos != "exclude":
-            raise ValueError('min_updated_ts needs combos="exclude"')
 
 
 class ListedEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -253,17 +213,7 @@ class Reads:
             AuthError: the exchange refuses the key.
             ExchangeError: a page could not be read.
         """
-        times = {name: getattr(wanted, name) for name in wanted.__struct_fields__ if "_ts" in name}
-        query = given(
-            limit=PAGE,
-            status=wanted.status,
-            event_ticker=wanted.event,
-            series_ticker=wanted.series,
-            tickers=wanted.tickers,
-            mve_filter=None if wanted.tickers is not None else wanted.combos,
-            **times,
-        )
-        pages = self._rest.pages("/markets", query, "markets")
+        pages = self._rest.pages("/markets", wanted.query(), "markets")
         async for market in self._catalog.completed(pages):
             yield market
 

@@ -32,7 +32,7 @@ from framework.model.orders import Order, Purpose, TimeInForce
 from framework.model.units import Side
 from framework.run import Mode, RunOptions
 from plugins.kalshi import Kalshi
-from plugins.kalshi.reads import MarketFilter
+from plugins.kalshi.market_filter import MarketFilter
 
 pytestmark = pytest.mark.slow  # plays whole sessions
 

@@ -7,7 +7,7 @@ from framework.errors import ExchangeError
 from framework.model.book import BookState
 from framework.model.units import Side
 from plugins.kalshi.candles import Period
-from plugins.kalshi.reads import MarketFilter
+from plugins.kalshi.market_filter import MarketFilter
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 GRID = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]
@@ -209,22 +209,6 @@ def test_markets_are_listed_with_any_filter_of_the_exchange(read, server):
             "min_close_ts": "1768478400",
         }
     ]
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"min_close_ts": NOON, "max_created_ts": NOON},
-        {"min_close_ts": NOON, "status": "open"},
-        {"min_created_ts": NOON, "status": "settled"},
-        {"max_settled_ts": NOON, "status": "closed"},
-        {"min_updated_ts": NOON, "combos": None},
-        {"min_updated_ts": NOON, "min_close_ts": NOON},
-    ],
-)
-def test_filters_that_exclude_each_other_are_refused_before_asking(wrong):
-    with pytest.raises(ValueError, match=r"times|combos"):
-        MarketFilter(**wrong)
 
 
 def test_a_market_is_read_from_the_archive_when_it_has_moved_there(read, server):
