@@ -13,6 +13,7 @@ from framework.model.events import (
     CancelRefused,
     ClockTicked,
     Event,
+    ExchangeWarned,
     IntentRefused,
     LedgerRead,
     MarketChanged,
@@ -64,6 +65,7 @@ _PLACES: Final[dict[type[Event], Callable[[State, Any], object]]] = {
     TradingHalted: lambda state, event: state.halt(event.reason),
     TradingResumed: lambda state, _: state.halt(None),
     RunStopping: State.stop,
+    ExchangeWarned: lambda _state, _event: None,  # for people to see
     PluginOverran: lambda _state, _event: None,  # the pipeline's business
     PluginQuarantined: lambda _state, _event: None,
 }

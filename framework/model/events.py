@@ -3,6 +3,7 @@
 Every event carries `at_us`, the moment it reached us. An event never says what to do.
 """
 
+from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
@@ -201,6 +202,14 @@ class ObservationArrived(Event, frozen=True, kw_only=True, tag=True):
     observation: Observation
 
 
+class ExchangeWarned(Event, frozen=True, kw_only=True, tag=True):
+    """The adapter measures something beyond what is healthy, such as a nearly used rate limit."""
+
+    what: str
+    value: Decimal
+    limit: Decimal
+
+
 class PluginOverran(Event, frozen=True, kw_only=True, tag=True):
     """A plugin used more time than it may."""
 
@@ -243,6 +252,7 @@ AnyEvent: TypeAlias = (
     | TradingResumed
     | RunStopping
     | ObservationArrived
+    | ExchangeWarned
     | PluginOverran
     | PluginQuarantined
 )

@@ -20,6 +20,7 @@ from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.drift import drift_checks
+from plugins.kalshi.codec.fixed_point_orders import Terms
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.rest import Rest, open_client
 from plugins.kalshi.signing import Signer
@@ -52,6 +53,23 @@ class Kalshi(Plugin):
         default=True, description="Leave out combinations of markets, which flood every list."
     )
 
+    self_trade_prevention: Literal["taker_at_cross", "maker"] = Field(
+        default="taker_at_cross",
+        description="Which of two own orders yields: the one that comes, or the one that rests.",
+    )
+    cancel_on_pause: bool = Field(
+        default=False, description="Let the exchange cancel resting orders when trading pauses."
+    )
+    burst_limit: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "Contracts that entries may trade in any 15 s on a shard; beyond it the exchange "
+            "cancels their rest and takes no more of them until a restart."
+        ),
+    )
+
     @field_validator("api")
     @classmethod
     def _is_spoken(cls, api: str) -> str:
@@ -76,7 +94,11 @@ class Kalshi(Plugin):
             run.mode, found.rest_url or self.rest_url, found.stream_url or self.stream_url
         )
         signer = Signer(found.key_id, found.private_key)
-        codec = FixedPoint(subaccount=self.subaccount)
+        terms = Terms(
+            self_trade_prevention=self.self_trade_prevention,
+            cancel_on_pause=self.cancel_on_pause,
+        )
+        codec = FixedPoint(subaccount=self.subaccount, terms=terms)
         with _unwrapped():
             async with (
                 open_client(run, use_tls=where.use_tls) as client,
@@ -92,9 +114,12 @@ class Kalshi(Plugin):
                     subaccount=self.subaccount,
                     exclude_combos=self.exclude_combos,
                 )
+                if self.burst_limit is not None:
+                    exchange.brake(self.burst_limit)
                 try:
                     await exchange.open()
                     yield exchange
+                    await exchange.release()
                 finally:
                     tasks.cancel_scope.cancel()
                     exchange.close()

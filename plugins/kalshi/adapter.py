@@ -4,28 +4,21 @@ REST answers questions and takes orders; the stream tells what happens. A market
 only told whole by REST, so the stream's short life-cycle messages are answered by reading it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Final
 
 import anyio
 import httpx
 from anyio.abc import TaskGroup
 
-from framework.errors import AuthError, ExchangeError, InvariantError
-from framework.exchange import (
-    Accepted,
-    Capabilities,
-    Found,
-    MarketQuery,
-    Outcome,
-    Rejected,
-    Unknown,
-)
+from framework.errors import AuthError, ConfigError, ExchangeError
+from framework.exchange import Capabilities, Found, MarketQuery, Outcome
 from framework.model.account import Account
 from framework.model.commands import AmendOrder, CancelOrder, QueryOrder
 from framework.model.events import (
     AccountReported,
     AnyEvent,
+    ExchangeWarned,
     MarketChanged,
     MarketListed,
     MarketSettled,
@@ -34,26 +27,30 @@ from framework.model.events import (
 from framework.model.market import Market, MarketStatus, Settlement
 from framework.model.orders import Order
 from framework.model.units import Micros, Ticker
-from framework.run import Mode, Run
+from framework.run import Run
 from plugins.kalshi.account import AccountReader
+from plugins.kalshi.buckets import WARN_ABOVE, Usage
+from plugins.kalshi.burst import BurstGuard
 from plugins.kalshi.catalog import Catalog
-from plugins.kalshi.codec import Codec, Request
-from plugins.kalshi.limits import is_urgent
-from plugins.kalshi.refusals import outcome
-from plugins.kalshi.rest import Lost, Rest
+from plugins.kalshi.codec import Codec
+from plugins.kalshi.groups import OrderGroups
+from plugins.kalshi.orders import Orders
+from plugins.kalshi.queue import Queue
+from plugins.kalshi.rest import Rest
 from plugins.kalshi.session import open_session
 from plugins.kalshi.stream import Stream
+from plugins.kalshi.writing import Writing
 
 BATCHES: Final = 1_024
 """How many batches may wait for the engine before the socket is read no further."""
 OPEN_WITHIN_S: Final = 10.0
+RELEASE_WITHIN_S: Final = 5.0
 REREAD_PAUSES_S: Final = (1, 2, 4, 8, 16)
 """A market can be missing, or not final yet, for a moment after it was announced."""
 BACKFILL_US: Final[Micros] = 60_000_000
 """How far before a lost connection fills are asked for again: lists may lag."""
 SETTLED: Final = "settled"
 _NEW: Final = frozenset({"created", "activated"})
-_Item = TypeVar("_Item")
 
 
 class KalshiExchange:
@@ -62,6 +59,9 @@ class KalshiExchange:
     Attributes:
         rest: The REST side, with the token budget and the measured clock skew.
         codec: The dialect, with the counters of what it did not know.
+        orders: Orders out; beyond the framework's verbs it can take a part out of one.
+        groups: The account's order groups; None in a dialect without them.
+        queue: Where resting orders stand; None in a dialect that does not tell.
         capabilities: What orders can do.
     """
 
@@ -82,7 +82,12 @@ class KalshiExchange:
         self.account_id = rest.key_id if subaccount is None else f"{rest.key_id}/{subaccount}"
         self.capabilities: Capabilities = codec.capabilities
         self._clock = run.clock
-        self._writes = run.mode is not Mode.PAPER
+        writing = Writing(rest, run.mode)
+        extras = codec.extras
+        self.groups = OrderGroups(writing, extras) if extras else None
+        self.queue = Queue(rest, extras) if extras else None
+        self.orders = Orders(writing, codec)
+        rest.limits.warn = self._warn
         self._tasks = tasks
         self._catalog = Catalog(rest, codec, exclude_combos=exclude_combos)
         self._reader = AccountReader(rest, codec, subaccount=subaccount)
@@ -109,6 +114,22 @@ class KalshiExchange:
         self._tasks.start_soon(self._listen)
         with anyio.move_on_after(OPEN_WITHIN_S):
             await self._stream.opened.wait()
+
+    def brake(self, burst_limit: int) -> None:
+        """Let entries join order groups of this many contracts; a dialect without them refuses.
+
+        Raises:
+            ConfigError: the dialect has no order groups.
+        """
+        if self.groups is None:
+            raise ConfigError("plugins.kalshi.burst_limit: this api has no order groups")
+        self.orders.guard = BurstGuard(self.groups, burst_limit)
+
+    async def release(self) -> None:
+        """Give back what the exchange keeps for this run only."""
+        if self.orders.guard is not None:
+            with anyio.move_on_after(RELEASE_WITHIN_S):
+                await self.orders.guard.close()
 
     def close(self) -> None:
         """End the events, after those that still wait there."""
@@ -168,22 +189,15 @@ class KalshiExchange:
 
     async def submit(self, orders: Sequence[Order]) -> Sequence[Outcome]:
         """Send orders, each exactly once; one outcome per order, never an exception."""
-
-        async def one(order: Order) -> Outcome:
-            request = self.codec.create(order)
-            return await self._write(request, self.codec.created, urgent=is_urgent(order))
-
-        return await self._each(orders, one)
+        return await self.orders.submit(orders)
 
     async def amend(self, amendments: Sequence[AmendOrder]) -> Sequence[Outcome]:
-        """Change nothing: `capabilities.amend` is False.
+        """Change limits and totals of open orders; one outcome per amendment.
 
         Raises:
-            InvariantError: somebody asked for it all the same.
+            InvariantError: the dialect can't amend, as `capabilities.amend` says.
         """
-        raise InvariantError(
-            f"{len(amendments)} amendments asked of an exchange whose capabilities.amend is False"
-        )
+        return await self.orders.amend(amendments)
 
     async def cancel(self, cancels: Sequence[CancelOrder]) -> Sequence[Outcome]:
         """Cancel orders; a 404 is a refusal, and what became of the order a query must tell.
@@ -191,51 +205,28 @@ class KalshiExchange:
         Raises:
             ValueError: the list is empty.
         """
-        if not cancels:
-            raise ValueError("nothing to cancel: an empty list must never mean everything")
-
-        async def one(cancel: CancelOrder) -> Outcome:
-            return await self._write(self.codec.cancel(cancel), self.codec.cancelled, urgent=True)
-
-        return await self._each(cancels, one)
+        return await self.orders.cancel(cancels)
 
     async def cancel_all(self) -> Outcome:
         """Cancel every order of the account; the sweep goes on after the answer."""
-        return await self._write(
-            self.codec.cancel_all(),
-            lambda _: Accepted(order_id="all", filled_e2=None, remaining_e2=None),
-            urgent=True,
+        return await self.orders.cancel_all()
+
+    def usage(self) -> tuple[Usage, ...]:
+        """Return how far each bucket of the account's rate limit is used."""
+        return self.rest.limits.usage()
+
+    def _warn(self, usage: Usage) -> None:
+        """Tell the run that a bucket is nearly used up."""
+        told = ExchangeWarned(
+            at_us=self._clock.now_us(),
+            what=f"rate limit {usage.bucket}",
+            value=usage.used,
+            limit=WARN_ABOVE,
         )
-
-    async def _write(
-        self, request: Request, read: Callable[[bytes], Outcome], *, urgent: bool
-    ) -> Outcome:
-        if not self._writes:
-            return Rejected(code="paper", message="paper mode never writes to the exchange")
-        reply = await self.rest.write(request, urgent=urgent)
-        if reply is None:
-            return Rejected(code="rate_limited", message="not sent: the write budget is used up")
-        if isinstance(reply, Lost):
-            return Unknown(reason=reply.reason)
-        if reply.status in {200, 201}:
-            return read(reply.body)
-        return outcome(reply.status, reply.body)
-
-    async def _each(
-        self, items: Sequence[_Item], one: Callable[[_Item], Awaitable[Outcome]]
-    ) -> Sequence[Outcome]:
-        """Do the same for several at once; one outcome each, in their order."""
-        if len(items) == 1:
-            return [await one(items[0])]
-        outcomes: list[Outcome] = [Unknown(reason="not answered")] * len(items)
-
-        async def at(place: int) -> None:
-            outcomes[place] = await one(items[place])
-
-        async with anyio.create_task_group() as group:
-            for place in range(len(items)):
-                group.start_soon(at, place)
-        return outcomes
+        try:
+            self._send.send_nowait([told])
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError, anyio.WouldBlock):
+            self.codec.drift.count("warnings that found no room")
 
     # --------------------------------------------------------------------------- account
 
