@@ -19,6 +19,7 @@ from framework.model.events import (
     BookChanged,
     BookReplaced,
     ClockTicked,
+    ExchangeWarned,
     LedgerRead,
     MarketChanged,
     MarketListed,
@@ -173,6 +174,8 @@ def _alarm(event: AnyEvent) -> str | None:
             return f"stream lost: {reason}"
         case StreamRestored():
             return "stream restored"
+        case ExchangeWarned(what=what, value=value, limit=limit):
+            return f"{what} is at {value}, beyond {limit}"
         case PluginQuarantined(plugin=plugin, reason=reason):
             return f"plugin {plugin} is not asked any more: {reason}"
         case RunStopping(reason=reason):

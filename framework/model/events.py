@@ -155,6 +155,25 @@ class CancelRefused(Event, frozen=True, kw_only=True, tag=True):
     message: str
 
 
+class OrderAmended(Event, frozen=True, kw_only=True, tag=True):
+    """An open order has another limit and total now."""
+
+    client_order_id: str
+    order_id: str
+    limit_e4: E4
+    quantity_e2: E2
+    remaining_e2: E2 | None
+    """What still rests; None when the exchange did not say."""
+
+
+class AmendRefused(Event, frozen=True, kw_only=True, tag=True):
+    """An open order was provably not amended; it may have ended meanwhile."""
+
+    client_order_id: str
+    code: str
+    message: str
+
+
 class IntentRefused(Event, frozen=True, kw_only=True, tag=True):
     """The ledger's gate refused to commit an intent; nothing was sent."""
 
@@ -244,6 +263,8 @@ AnyEvent: TypeAlias = (
     | OrderUnknown
     | OrderAbsent
     | CancelRefused
+    | OrderAmended
+    | AmendRefused
     | IntentRefused
     | AccountReported
     | StreamLost

@@ -1,3 +1,4 @@
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -7,6 +8,7 @@ from framework import Side
 from framework.model.commands import QueryOrder, SubmitOrder
 from framework.model.events import (
     ClockTicked,
+    ExchangeWarned,
     LedgerRead,
     MarketListed,
     MarketSettled,
@@ -109,6 +111,15 @@ def test_knows_what_earlier_runs_hold_without_telling_it_again(capsys):
         (
             PluginQuarantined(at_us=NOW_US, plugin="odd", reason="10 faults"),
             "plugin odd is not asked any more: 10 faults",
+        ),
+        (
+            ExchangeWarned(
+                at_us=NOW_US,
+                what="rate limit write/2",
+                value=Decimal("0.85"),
+                limit=Decimal("0.8"),
+            ),
+            "rate limit write/2 is at 0.85, beyond 0.8",
         ),
         (
             OrderUnknown(at_us=NOW_US, client_order_id="run-7", reason="no reply"),
