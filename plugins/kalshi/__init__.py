@@ -19,8 +19,8 @@ from framework.exchange import Exchange
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
 from plugins.kalshi.codec.fixed_point import FixedPoint
-from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.codec.fixed_point_orders import Terms
+from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.rest import Rest, open_client
 from plugins.kalshi.signing import Signer

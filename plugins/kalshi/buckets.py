@@ -50,11 +50,14 @@ class Bucket:
         size: BucketSize,
         clock: Clock,
         warn: Callable[[Usage], None] = lambda _: None,
+        *,
+        warn_above: Decimal = WARN_ABOVE,
     ) -> None:
-        """Start full."""
+        """Start full; `warn` is told when more of it is used, and of every refusal."""
         self._name = name
         self._clock = clock
         self._warn = warn
+        self._warn_above = warn_above
         self._at_us = clock.now_us()
         self._size = size
         self._level = self._full
@@ -125,6 +128,8 @@ class Bucket:
         self._refusals += 1
         self.empty()
         self._measure()
+        if not self._is_strained:
+            self._strain()
 
     def _measure(self) -> None:
         used, full = self._full - self._level, self._full
@@ -133,10 +138,13 @@ class Bucket:
             self._peak = (used, full)
         if used < CALM_BELOW * full:
             self._is_strained = False
-        elif used > WARN_ABOVE * full and not self._is_strained:
-            self._is_strained = True
-            self._warnings += 1
-            self._warn(self.usage())
+        elif used > self._warn_above * full and not self._is_strained:
+            self._strain()
+
+    def _strain(self) -> None:
+        self._is_strained = True
+        self._warnings += 1
+        self._warn(self.usage())
 
     def _refill(self) -> None:
         now_us = self._clock.now_us()

@@ -17,7 +17,7 @@ ONE_GROUP: Final = f"{GROUPS}/{{order_group_id}}"
 _MOST_CONTRACTS: Final = 1_000_000
 
 
-class _GroupRecord(msgspec.Struct):
+class GroupRecord(msgspec.Struct):
     """`GET /portfolio/order_groups`, and one of them; the list alone tells the id."""
 
     is_auto_cancel_enabled: bool
@@ -28,7 +28,7 @@ class _GroupRecord(msgspec.Struct):
     orders: list[str] | None = None
 
 
-class _QueueRecord(msgspec.Struct):
+class QueueRecord(msgspec.Struct):
     """`GET /portfolio/orders/queue_positions`, and the position of one order."""
 
     queue_position_fp: str
@@ -85,7 +85,7 @@ class FixedPointGroups(FixedPointOrders):
     def group_of(self, record: Json, group_id: str | None = None) -> OrderGroup | None:
         """Read a group; None when it can't be read, which is counted."""
         try:
-            found = msgspec.convert(record, _GroupRecord)
+            found = msgspec.convert(record, GroupRecord)
             limit_e2 = _limit_e2(found)
         except (msgspec.ValidationError, ValueError) as fault:
             self.drift.fail("order group", str(record.get("id") or group_id), fault)
@@ -135,7 +135,7 @@ class FixedPointGroups(FixedPointOrders):
     def queue_position(self, record: Json, order_id: str | None = None) -> QueuePosition | None:
         """Read a queue position; None when it can't be read, which is counted."""
         try:
-            found = msgspec.convert(record, _QueueRecord)
+            found = msgspec.convert(record, QueueRecord)
             ahead_e2 = count_e2(found.queue_position_fp)
         except (msgspec.ValidationError, ValueError) as fault:
             self.drift.fail("queue position", str(record.get("order_id") or order_id), fault)
@@ -153,7 +153,7 @@ def _checked(limit: int) -> int:
     return limit
 
 
-def _limit_e2(found: _GroupRecord) -> E2 | None:
+def _limit_e2(found: GroupRecord) -> E2 | None:
     if found.contracts_limit_fp is not None:
         return count_e2(found.contracts_limit_fp)
     return None if found.contracts_limit is None else found.contracts_limit * 100

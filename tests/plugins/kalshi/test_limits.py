@@ -284,6 +284,19 @@ def test_usage_is_told_for_reads_and_for_the_writes_of_each_shard(spend):
     }
 
 
+def test_reads_may_use_their_whole_bucket_without_a_warning_until_one_is_refused(spend):
+    async def main(limits, clock):
+        told = []
+        limits.warn = told.append
+        for _ in range(30):
+            await limits.take_read(10)
+        before = list(told)
+        limits.refused(Request(method="GET", path="/x", template="/x"))
+        return before, [usage.bucket for usage in told]
+
+    assert spend(main) == ([], ["read"])
+
+
 def test_a_warning_is_told_when_a_bucket_is_used_beyond_four_fifths(spend):
     async def main(limits, clock):
         told = []
