@@ -356,7 +356,7 @@ def compare(
             unclaimed.remove(live)
             why = _fits(live, wish, room, now_us, patience)
             if why and _may_cancel(live, now_us, patience):
-                alone = not _meets_own(wish, working, coming, besides=live)
+                alone = len(claimed) == 1 and not _meets_own(wish, working, coming, besides=live)
                 if amends and alone and _may_amend(live, wish):
                     amend.append((live, wish, why))
                     coming.append(wish)

@@ -140,6 +140,15 @@ def test_an_order_in_doubt_is_cancelled_not_amended(change):
     assert [other for other, _ in plan.cancel] == [live]
 
 
+def test_of_two_orders_for_one_wish_none_is_amended_to_all_of_it():
+    two = [working_exit(quantity=7), working_exit(quantity=5, client_order_id="b")]
+
+    plan = compare([exit_wish(quantity_e2=4_00)], two, NOW_US + 5 * SECOND, PATIENCE, amends=True)
+
+    assert not plan.amend
+    assert len(plan.cancel) == 2
+
+
 def test_new_terms_never_meet_another_order_of_ours():
     other = working("0.09", side=Side.NO, client_order_id="b")
     wishes = [entry_wish("0.91"), entry_wish("0.09", side=Side.NO)]

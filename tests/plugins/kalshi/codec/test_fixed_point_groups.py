@@ -1,3 +1,4 @@
+import gzip
 import json
 
 import pytest
@@ -120,3 +121,25 @@ def test_a_queue_position_is_read_alone_and_from_the_list(codec):
 def test_a_queue_position_that_cannot_be_read_is_counted(codec, record):
     assert codec.queue_position(record) is None
     assert codec.drift.counters == {"queue position: unreadable": 1}
+
+
+@pytest.mark.recording
+def test_recorded_replies_about_groups_decode(codec, recordings):
+    def recorded(name):
+        path = (
+            recordings / "payloads" / "2026-01-both-shapes" / f"order_group{name}_response.json.gz"
+        )
+        with gzip.open(path) as file:
+            return json.load(file)["response"]
+
+    made = codec.created_group(json.dumps(recorded("_create")).encode(), 1, 0)
+    listed = [codec.group_of(row) for row in recorded("s_list")["order_groups"]]
+    alone = codec.group_of(recorded("_single"), made.group_id)
+    changed = [
+        codec.changed_group(json.dumps(recorded(verb)).encode(), made.group_id, 0)
+        for verb in ("_reset", "_delete")
+    ]
+
+    assert [group.triggers for group in (*listed, alone)] == [False, False]
+    assert {group.group_id for group in (made, alone, *changed)} == {made.group_id}
+    assert codec.drift.counters == {}
