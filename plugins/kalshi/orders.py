@@ -41,6 +41,8 @@ class Orders:
         Several go as a batch if it can be paid for at once. Exits and entries never share one:
         an exit must not wait for an entry's budget or group.
         """
+        if len(orders) == 1:
+            return await self._submit(orders)
         exits = [at for at, order in enumerate(orders) if is_urgent(order)]
         entries = [at for at, order in enumerate(orders) if not is_urgent(order)]
         outcomes: list[Outcome] = [Unknown(reason="not answered")] * len(orders)

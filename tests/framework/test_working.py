@@ -140,6 +140,39 @@ def test_an_order_in_doubt_is_cancelled_not_amended(change):
     assert [other for other, _ in plan.cancel] == [live]
 
 
+limits = st.integers(1, 9).map(lambda cents: f"0.{cents}0")
+some_orders = st.lists(
+    st.builds(
+        lambda limit, side, state, name: working(
+            limit, side=side, state=state, client_order_id=name
+        ),
+        limits,
+        st.sampled_from(Side),
+        st.sampled_from([OrderState.OPEN, OrderState.PENDING, OrderState.UNKNOWN]),
+        st.sampled_from("abc"),
+    ),
+    max_size=3,
+    unique_by=lambda live: live.order.client_order_id,
+)
+some_wishes = st.lists(
+    st.builds(lambda limit, side: entry_wish(limit, side=side), limits, st.sampled_from(Side)),
+    max_size=2,
+    unique_by=lambda wish: wish.side,
+)
+
+
+@given(some_wishes, some_orders)
+def test_whatever_works_no_two_orders_of_ours_can_come_to_meet(wishes, orders):
+    plan = compare(wishes, orders, NOW_US + 60 * SECOND, PATIENCE, amends=True)
+
+    amended = [live for live, _, _ in plan.amend]
+    coming = [wish for _, wish, _ in plan.amend] + list(plan.submit)
+    staying = [live.order for live in orders if live not in amended]
+    assert not {id(live) for live in amended} & {id(live) for live, _ in plan.cancel}
+    assert not any(crosses(order, wish) for order in staying for wish in coming)
+    assert not any(crosses(other, wish) for other in coming for wish in coming)
+
+
 def test_of_two_orders_for_one_wish_none_is_amended_to_all_of_it():
     two = [working_exit(quantity=7), working_exit(quantity=5, client_order_id="b")]
 
