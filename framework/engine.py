@@ -7,11 +7,14 @@ same commands.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from framework.decisions import Decisions, EngineSettings
 from framework.errors import InvariantError
 from framework.exchange import Capabilities
 from framework.facts import take_in
 from framework.model.commands import (
+    AmendOrder,
     AnyCommand,
     CancelOrder,
     QueryOrder,
@@ -141,9 +144,13 @@ class Engine:
         wanted = self._decisions.wanted(watched, working)
         if not wanted and not working:
             return
-        plan = compare(wanted, working, state.now_us, self._patience)
+        plan = compare(
+            wanted, working, state.now_us, self._patience, amends=self.capabilities.amend
+        )
         for live, why in plan.cancel:
             self._cancel(live, why)
+        for live, wish, why in plan.amend:
+            self._amend(watched, live, wish, why)
         for wish in plan.submit:
             self._submit(watched, wish)
 
@@ -185,6 +192,44 @@ class Engine:
             shard=watched.market.shard,
         )
 
+    def _amend(self, watched: Watched, live: LiveOrder, wish: Wanted, why: str) -> None:
+        """Give a working order new terms; it makes way when they are refused here."""
+        revised = self._revised(watched, live, wish)
+        if revised is None or live.order_id is None:
+            self._cancel(live, why)
+            return
+        live.amendment = AmendOrder(
+            client_order_id=live.order.client_order_id,
+            order_id=live.order_id,
+            order=live.order,
+            limit_e4=revised.limit_e4,
+            quantity_e2=revised.quantity_e2,
+        )
+        live.sent_us = self.state.now_us
+        self.state.worst.note_sent(self.state.now_us)
+        self._commands.append(live.amendment)
+
+    def _revised(self, watched: Watched, live: LiveOrder, wish: Wanted) -> Order | None:
+        """Return an order with new terms, sized and checked like a new one; None when refused.
+
+        The quantity is that of its whole life, and never grows: what the ledger committed is the
+        most that may be bought under its client id.
+        """
+        if not watched.market.grid.contains(wish.limit_e4, wish.side):
+            return None
+        order = msgspec.structs.replace(live.order, limit_e4=wish.limit_e4)
+        if wish.purpose is Purpose.ENTRY:
+            with self.state.orders.without(live):
+                sized = self._decisions.sized_and_checked(watched, wish, order)
+            if sized is None:
+                return None
+            quantity_e2 = min(sized.quantity_e2, order.quantity_e2)
+        else:
+            rest = msgspec.structs.replace(order, quantity_e2=wish.quantity_e2 or 0)
+            self._check_exit(watched, rest)
+            quantity_e2 = live.booked_e2 + rest.quantity_e2
+        return msgspec.structs.replace(order, quantity_e2=quantity_e2)
+
     def _check_exit(self, watched: Watched, order: Order) -> None:
         """Refuse to send an exit larger than the position: that would be a bug of ours."""
         held = self.state.portfolio.position(watched.market.ticker)
@@ -203,7 +248,7 @@ class Engine:
                 ticker=live.order.ticker,
                 shard=live.order.shard,
                 reason=why,
-                quantity_e2=live.order.quantity_e2,
+                quantity_e2=live.known_e2,
             )
         )
 

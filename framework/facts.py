@@ -6,6 +6,7 @@ from typing import Any, Final
 from framework.errors import InvariantError
 from framework.model.events import (
     AccountReported,
+    AmendRefused,
     AnyEvent,
     BookChanged,
     BookInvalidated,
@@ -14,6 +15,7 @@ from framework.model.events import (
     ClockTicked,
     Event,
     ExchangeStatusChanged,
+    ExchangeWarned,
     IntentRefused,
     LedgerRead,
     MarketChanged,
@@ -22,6 +24,7 @@ from framework.model.events import (
     ObservationArrived,
     OrderAbsent,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
@@ -57,6 +60,8 @@ _PLACES: Final[dict[type[Event], Callable[[State, Any], object]]] = {
     OrderUnknown: State.lose_order,
     OrderAbsent: lambda state, event: state.miss_order(event.client_order_id, event.as_of_us),
     CancelRefused: State.refuse_cancel,
+    OrderAmended: State.amended,
+    AmendRefused: State.refuse_amendment,
     IntentRefused: lambda state, event: state.reject(event.client_order_id),
     AccountReported: report_account,
     ObservationArrived: State.observe,
@@ -66,6 +71,7 @@ _PLACES: Final[dict[type[Event], Callable[[State, Any], object]]] = {
     TradingHalted: lambda state, event: state.halt(event.reason),
     TradingResumed: lambda state, _: state.halt(None),
     RunStopping: State.stop,
+    ExchangeWarned: lambda _state, _event: None,  # for people to see
     PluginOverran: lambda _state, _event: None,  # the pipeline's business
     PluginQuarantined: lambda _state, _event: None,
 }

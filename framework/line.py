@@ -13,9 +13,10 @@ from framework.engine import Engine
 from framework.errors import LedgerError
 from framework.fee_check import FeeCheck
 from framework.journal import DecisionDigest, JournalWriter
-from framework.model.commands import AnyCommand, SubmitOrder
+from framework.model.commands import AmendOrder, AnyCommand, SubmitOrder
 from framework.model.events import (
     AccountReported,
+    AmendRefused,
     AnyEvent,
     BookChanged,
     BookReplaced,
@@ -66,6 +67,9 @@ class Gate(Protocol):
 
     def commit_intents(self, orders: Sequence[Order], at_us: Micros) -> Sequence[IntentRefused]:
         """Make orders durable before they are sent, or refuse them."""
+
+    def objections(self, orders: Sequence[Order]) -> Sequence[str | None]:
+        """Return why each committed order must not be changed, or None."""
 
     def record_events(self, events: Sequence[AnyEvent]) -> None:
         """Make order facts, fills and settlements durable."""
@@ -180,6 +184,8 @@ class Line:
             self._events.append(TradingHalted(at_us=event.at_us, reason=str(error)))
 
     def _commit_and_send(self, commands: list[AnyCommand], at_us: Micros) -> None:
+        if any(isinstance(command, AmendOrder) for command in commands):
+            commands = self._permitted(commands, at_us)
         orders = [command.order for command in commands if isinstance(command, SubmitOrder)]
         if orders:
             refused = self._commit(orders, at_us)
@@ -192,6 +198,27 @@ class Line:
                 or command.order.client_order_id not in stopped
             ]
         self.send(commands)
+
+    def _permitted(self, commands: list[AnyCommand], at_us: Micros) -> list[AnyCommand]:
+        """Take out the amendments that the ledger's gate refuses; their cause is written first."""
+        self.flush()
+        amendments = [command for command in commands if isinstance(command, AmendOrder)]
+        whys = self._ledger.objections([amendment.order for amendment in amendments])
+        refused = {}
+        for amendment, objection in zip(amendments, whys, strict=True):
+            is_entry = amendment.order.purpose is Purpose.ENTRY
+            why = objection or (self._unwritable if is_entry else None)
+            if why is not None:
+                name = amendment.client_order_id
+                refused[name] = AmendRefused(
+                    at_us=at_us, client_order_id=name, code="ledger", message=why
+                )
+        self._events.extend(refused.values())
+        return [
+            command
+            for command in commands
+            if not isinstance(command, AmendOrder) or command.client_order_id not in refused
+        ]
 
     def _commit(self, orders: Sequence[Order], at_us: Micros) -> list[IntentRefused]:
         """Write each intent's cause, then the intent; what can't be written is not sent."""

@@ -22,10 +22,12 @@ from framework.model.commands import (
     Unsubscribe,
 )
 from framework.model.events import (
+    AmendRefused,
     AnyEvent,
     CancelRefused,
     OrderAbsent,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderUnknown,
@@ -111,8 +113,14 @@ class Outbox:
         )
 
     async def _amend(self, command: AmendOrder) -> None:
-        (outcome,) = await self._exchange.amend([command])
-        self._deliver([submitted(command.order, outcome, self._clock.now_us())])
+        outcome: Outcome
+        try:
+            (outcome,) = await self._exchange.amend([command])
+        except AuthError:
+            raise
+        except ExchangeError as error:  # an adapter's fault; without an answer it stays under way
+            outcome = Unknown(reason=str(error))
+        self._deliver([amended(command, outcome, self._clock.now_us())])
 
     async def _cancel(self, cancels: Sequence[CancelOrder]) -> None:
         outcomes = await self._exchange.cancel(cancels)
@@ -161,6 +169,31 @@ def submitted(order: Order, outcome: Outcome, at_us: Micros) -> AnyEvent:
         case Unknown():
             return OrderUnknown(
                 at_us=at_us, client_order_id=order.client_order_id, reason=outcome.reason
+            )
+
+
+def amended(command: AmendOrder, outcome: Outcome, at_us: Micros) -> AnyEvent:
+    """Return what the answer to an amendment says."""
+    match outcome:
+        case Accepted():
+            return OrderAmended(
+                at_us=at_us,
+                client_order_id=command.client_order_id,
+                order_id=command.order_id,
+                limit_e4=command.limit_e4,
+                quantity_e2=command.quantity_e2,
+                remaining_e2=outcome.remaining_e2,
+            )
+        case Rejected():
+            return AmendRefused(
+                at_us=at_us,
+                client_order_id=command.client_order_id,
+                code=outcome.code,
+                message=outcome.message,
+            )
+        case Unknown():
+            return OrderUnknown(
+                at_us=at_us, client_order_id=command.client_order_id, reason=outcome.reason
             )
 
 

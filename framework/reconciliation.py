@@ -58,6 +58,9 @@ def report_account(state: State, event: AccountReported) -> None:
     for settlement in account.settlements.rows:
         state.settle(settlement)
     seen = [_report_order(state, row) for row in account.orders.rows]
+    if event.recovery:
+        for row in account.orders.rows:
+            _adopt_terms(state, row)
     if account.orders.complete:
         for live in list(state.orders.live()):
             if live not in seen:
@@ -80,6 +83,13 @@ def _report_order(state: State, row: RemoteOrder) -> LiveOrder | None:
     if fact is not None and live.state is not _REACHED[fact]:
         state.take(live, fact)
     return live
+
+
+def _adopt_terms(state: State, row: RemoteOrder) -> None:
+    """Take over the terms of an order that an earlier run amended: the ledger has the first."""
+    live = state.orders.find(row.client_order_id, row.order_id)
+    if live is not None and row.status is RemoteStatus.OPEN:
+        live.revise(row.limit_e4, min(row.quantity_e2, live.order.quantity_e2))
 
 
 def _is_settled_down(state: State, as_of_us: Micros) -> bool:

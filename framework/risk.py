@@ -125,16 +125,14 @@ class WorstCase:
 
     def order_cost_e6(self, live: LiveOrder) -> E6:
         """Return what the rest of an entry may still cost, with the worst fee."""
-        return cost_e6(live.order.limit_e4, live.remaining_e2) + self._fee_e6(live)
+        return cost_e6(live.worst_e4, live.remaining_e2) + self._fee_e6(live)
 
     def _fee_e6(self, live: LiveOrder) -> E6:
         market = self._market(live.order.ticker)
         if market is None:
-            return worst_fee_e6(live.order.limit_e4, live.remaining_e2)
+            return worst_fee_e6(live.worst_e4, live.remaining_e2)
         terms = market.worst_fee_terms(live.sent_us)
-        return worst_fee_e6(
-            live.order.limit_e4, live.remaining_e2, terms.fee_type, terms.multiplier
-        )
+        return worst_fee_e6(live.worst_e4, live.remaining_e2, terms.fee_type, terms.multiplier)
 
     def reserved_e6(self, shard: int) -> E6:
         """Return the cash that entries not yet filled may still take on a shard."""
@@ -156,7 +154,7 @@ class WorstCase:
             if live.is_entry:
                 order = live.order
                 leg.orders.append(
-                    (order.side, order.limit_e4, live.remaining_e2, self._fee_e6(live))
+                    (order.side, live.worst_e4, live.remaining_e2, self._fee_e6(live))
                 )
         return leg
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from framework.model.account import GRACE_US
 from framework.model.events import (
+    AmendRefused,
     BookChanged,
     BookInvalidated,
     BookReplaced,
@@ -19,6 +20,7 @@ from framework.model.events import (
     MarketListed,
     ObservationArrived,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderUnknown,
     Pause,
@@ -247,6 +249,7 @@ class State:
         """Nobody can say what became of a write."""
         live = self.orders.find(event.client_order_id)
         if live is not None:
+            live.is_amendable = live.is_amendable and live.amendment is None
             self.take(live, OrderFact.LOST)
             self.questions[event.client_order_id] = None
 
@@ -266,6 +269,25 @@ class State:
         """A cancel was not done: the order has ended, or nobody can say."""
         if self.orders.find(event.client_order_id) is not None:
             self.questions[event.client_order_id] = None
+
+    def amended(self, event: OrderAmended) -> None:
+        """An order has other terms; one that does not rest any more must say how it ended."""
+        live = self.orders.find(event.client_order_id, event.order_id)
+        if live is None:
+            return
+        live.revise(event.limit_e4, event.quantity_e2)
+        if event.remaining_e2 == 0:
+            self.questions[live.order.client_order_id] = None
+        self.touched[live.order.ticker] = None
+
+    def refuse_amendment(self, event: AmendRefused) -> None:
+        """An order kept its terms, or has ended: what is wanted of it now takes a cancel."""
+        live = self.orders.find(event.client_order_id)
+        if live is not None:
+            live.amendment = None
+            live.is_amendable = False
+            self.questions[event.client_order_id] = None
+            self.touched[live.order.ticker] = None
 
     def take(self, live: LiveOrder, fact: OrderFact) -> None:
         """Move an order along the table and look at its market again."""

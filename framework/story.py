@@ -8,6 +8,7 @@ import msgspec
 
 from framework.funnel import Funnel, Refusal, funnel_of
 from framework.model.commands import (
+    AmendOrder,
     AnyCommand,
     CancelOrder,
     QueryOrder,
@@ -17,6 +18,7 @@ from framework.model.commands import (
 )
 from framework.model.events import (
     AccountReported,
+    AmendRefused,
     AnyEvent,
     BookInvalidated,
     CancelRefused,
@@ -28,6 +30,7 @@ from framework.model.events import (
     MarketSettled,
     OrderAbsent,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
@@ -178,6 +181,8 @@ class Story:
                 if order.client_order_id in self._accepted:
                     return
                 self._accepted.add(order.client_order_id)
+            if isinstance(event, OrderAmended):
+                order = self._orders[order.client_order_id] = _revised(order, event)
             yield self._ordered(event.at_us, kind, order, f"{order}: {text}", code)
 
     @staticmethod
@@ -277,6 +282,9 @@ class Story:
                 self._orders[order.client_order_id] = order
                 reason = "" if order.reason in {"", self._reason} else f"; {order.reason}"
                 yield self._ordered(at_us, "order", order, f"{order}{reason}")
+            case AmendOrder(order=order) if order.ticker == self.ticker:
+                text = f"{order} is to become {_revised(order, command)}"
+                yield self._ordered(at_us, "amend", order, text)
             case CancelOrder(ticker=self.ticker, reason=reason):
                 yield Step(at_us=at_us, kind="cancel", text=f"the order is taken back: {reason}")
             case QueryOrder(ticker=self.ticker):
@@ -348,8 +356,16 @@ def _answer_of(event: AnyEvent) -> tuple[str, str | None, str] | None:
             return "cancelled", None, f"cancelled: {reason}"
         case CancelRefused(code=code, message=message):
             return "cancel_refused", code, f"not cancelled, {code}: {message}"
+        case OrderAmended():
+            return "amended", None, "amended"
+        case AmendRefused(code=code, message=message):
+            return "amend_refused", code, f"not amended, {code}: {message}"
         case _:
             return None
+
+
+def _revised(order: Order, terms: AmendOrder | OrderAmended) -> Order:
+    return msgspec.structs.replace(order, limit_e4=terms.limit_e4, quantity_e2=terms.quantity_e2)
 
 
 def _limit(order: Order) -> Decimal:

@@ -1,14 +1,16 @@
 """Our orders at the exchange, and the one comparison of what is wanted with what works.
 
-Entries, exits and, later, quotes all pass through `compare`: it says what to send and what to
-cancel, never replaces an order before the old one has ended, and keeps one exit per position.
+Entries, exits and, later, quotes all pass through `compare`: it says what to send, to amend and
+to cancel, never sends a successor before the old order has ended, and keeps one exit per position.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
 
+from framework.model.commands import AmendOrder
 from framework.model.orders import (
     TERMINAL,
     Order,
@@ -42,10 +44,12 @@ class LiveOrder:
     """An order of ours and everything the world has said about it."""
 
     __slots__ = (
+        "amendment",
         "asked_us",
         "booked_e2",
         "cancel_us",
         "expires_us",
+        "is_amendable",
         "order",
         "order_id",
         "reported_e2",
@@ -67,6 +71,10 @@ class LiveOrder:
         """When a cancel was last sent."""
         self.asked_us: Micros | None = None
         """When a query was last sent."""
+        self.amendment: AmendOrder | None = None
+        """New terms that were sent and not answered yet: either may be in force."""
+        self.is_amendable = True
+        """False once an amendment failed: the next change is a cancel."""
 
     @property
     def is_live(self) -> bool:
@@ -79,6 +87,37 @@ class LiveOrder:
         if self.state in TERMINAL:
             return max(self.reported_e2 - self.booked_e2, 0)
         return max(self.order.quantity_e2 - self.booked_e2, 0)
+
+    @property
+    def worst_e4(self) -> E4:
+        """The highest limit that may be in force."""
+        if self.amendment is None:
+            return self.order.limit_e4
+        return max(self.order.limit_e4, self.amendment.limit_e4)
+
+    @property
+    def worst(self) -> Order:
+        """The order with the highest limit that may be in force."""
+        if self.amendment is None:
+            return self.order
+        return msgspec.structs.replace(self.order, limit_e4=self.worst_e4)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether nobody can say which of two terms are in force."""
+        return self.amendment is not None and not self.is_amendable
+
+    @property
+    def known_e2(self) -> E2 | None:
+        """The whole order; None while two totals may be in force."""
+        if self.amendment is None or self.amendment.quantity_e2 == self.order.quantity_e2:
+            return self.order.quantity_e2
+        return None
+
+    def revise(self, limit_e4: E4, quantity_e2: E2) -> None:
+        """Take the terms that the exchange says are in force."""
+        self.amendment = None
+        self.order = msgspec.structs.replace(self.order, limit_e4=limit_e4, quantity_e2=quantity_e2)
 
     @property
     def is_entry(self) -> bool:
@@ -99,6 +138,7 @@ class WorkingOrders:
         self._live: dict[Ticker, dict[str, LiveOrder]] = {}
         self._ended: dict[str, None] = {}
         """Client ids of orders that are not live, the one that ended first in front."""
+        self._left_out: LiveOrder | None = None
 
     def add(self, live: LiveOrder) -> None:
         """Take up an order that is about to be sent, or was found in the ledger."""
@@ -158,7 +198,12 @@ class WorkingOrders:
     def in_market(self, ticker: Ticker) -> Sequence[LiveOrder]:
         """Return the live orders of a market, oldest first."""
         found = self._live.get(ticker)
-        return tuple(found.values()) if found else ()
+        if not found:
+            return ()
+        orders = tuple(found.values())
+        if self._left_out is None:
+            return orders
+        return tuple(live for live in orders if live is not self._left_out)
 
     def has(self, ticker: Ticker) -> bool:
         """Return whether any order is live in a market."""
@@ -166,8 +211,17 @@ class WorkingOrders:
 
     def live(self) -> Iterator[LiveOrder]:
         """Yield every live order."""
-        for orders in self._live.values():
-            yield from orders.values()
+        for ticker in self._live:
+            yield from self.in_market(ticker)
+
+    @contextmanager
+    def without(self, live: LiveOrder) -> Iterator[None]:
+        """Count an order as gone, so that its new terms are not held against its old ones."""
+        self._left_out = live
+        try:
+            yield
+        finally:
+            self._left_out = None
 
     def tickers(self) -> tuple[Ticker, ...]:
         """Return the markets with live orders."""
@@ -180,6 +234,8 @@ class Plan(msgspec.Struct, frozen=True):
     submit: tuple[Wanted, ...] = ()
     cancel: tuple[tuple[LiveOrder, str], ...] = ()
     """(order, why)."""
+    amend: tuple[tuple[LiveOrder, Wanted, str], ...] = ()
+    """(order, its new terms, why)."""
 
 
 class Patience(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,17 +264,42 @@ def _fits(
 ) -> str | None:
     """Return why a working order must make way for what is wanted, or None to leave it."""
     order = live.order
+    if live.is_doubtful:
+        return "its terms are unknown"
     if order.purpose is Purpose.EXIT:
         if (wanted.urgency or 0) > (order.urgency or 0):
             return "more urgent exit"
         if room_e2 is not None and live.remaining_e2 > room_e2:
             return "exit larger than the position"
+    if live.amendment is not None:
+        return None  # its answer comes first
     grown = wanted.purpose is Purpose.EXIT and live.remaining_e2 != wanted.quantity_e2
     if (order.limit_e4 != wanted.limit_e4 or grown) and (
         now_us - live.sent_us >= patience.reprice_us
     ):
         return "re-priced"
     return None
+
+
+def _may_amend(live: LiveOrder, wanted: Wanted) -> bool:
+    """Return whether new terms can be given to a working order instead of a successor.
+
+    Only its limit may change, and its size downwards: the ledger holds what was intended at most.
+    """
+    order = live.order
+    if not live.is_amendable or live.amendment is not None or live.cancel_us is not None:
+        return False
+    if live.reported_e2 > live.booked_e2 or (live.is_entry and live.booked_e2):
+        return False  # fills are under way, or the rest is to be sized anew
+    waits = TimeInForce.GOOD_TILL_CANCELLED
+    alike = (
+        order.time_in_force is waits
+        and wanted.time_in_force is waits
+        and order.post_only == wanted.post_only
+        and order.urgency == wanted.urgency
+    )
+    fits = wanted.quantity_e2 is None or wanted.quantity_e2 <= order.quantity_e2 - live.booked_e2
+    return alike and fits
 
 
 def crosses(order: Order | Wanted, wanted: Wanted) -> bool:
@@ -228,18 +309,41 @@ def crosses(order: Order | Wanted, wanted: Wanted) -> bool:
     return order.limit_e4 >= complement(wanted.limit_e4)
 
 
+def _meets_own(
+    wanted: Wanted,
+    working: Iterable[LiveOrder],
+    coming: Iterable[Wanted],
+    *,
+    besides: LiveOrder | None = None,
+) -> bool:
+    """Return whether a wish would trade with an order of ours that works or is being sent."""
+    resting = (live.worst for live in working if live is not besides and live.state not in TERMINAL)
+    return any(crosses(order, wanted) for order in resting) or any(
+        crosses(other, wanted) for other in coming
+    )
+
+
 def compare(
-    wanted: Iterable[Wanted], working: Sequence[LiveOrder], now_us: Micros, patience: Patience
+    wanted: Iterable[Wanted],
+    working: Sequence[LiveOrder],
+    now_us: Micros,
+    patience: Patience,
+    *,
+    amends: bool = False,
 ) -> Plan:
     """Compare what is wanted in one market with what works there.
 
-    An order is never replaced: it is cancelled, and its successor is sent once it has ended.
+    An order is amended where the exchange `amends` and its terms allow it; else it is cancelled,
+    and its successor is sent once it has ended.
     A wanted order that would trade with a working one of ours waits for its end.
     Each leg has one wish, the first: a second one would be sent anew at every look, because the
     first claims whatever works there.
     """
     submit: list[Wanted] = []
     cancel: list[tuple[LiveOrder, str]] = []
+    amend: list[tuple[LiveOrder, Wanted, str]] = []
+    coming: list[Wanted] = []
+    """What this very comparison sends."""
     unclaimed = list(working)
     legs: set[tuple[str, Side] | None] = set()
     for wish in wanted:
@@ -252,17 +356,21 @@ def compare(
             unclaimed.remove(live)
             why = _fits(live, wish, room, now_us, patience)
             if why and _may_cancel(live, now_us, patience):
-                cancel.append((live, why))
+                alone = len(claimed) == 1 and not _meets_own(wish, working, coming, besides=live)
+                if amends and alone and _may_amend(live, wish):
+                    amend.append((live, wish, why))
+                    coming.append(wish)
+                else:
+                    cancel.append((live, why))
             if room is not None:
                 room -= live.remaining_e2
-        beside = [live.order for live in working if live.state not in TERMINAL] + submit
-        blocked = claimed or any(crosses(order, wish) for order in beside)
-        if not blocked:
+        if not claimed and not _meets_own(wish, working, coming):
             submit.append(wish)
+            coming.append(wish)
     cancel.extend(
         (live, "no longer wanted") for live in unclaimed if _may_cancel(live, now_us, patience)
     )
-    return Plan(tuple(submit), tuple(cancel))
+    return Plan(tuple(submit), tuple(cancel), tuple(amend))
 
 
 def _claim(working: Sequence[LiveOrder], wish: Wanted) -> list[LiveOrder]:

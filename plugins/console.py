@@ -20,6 +20,7 @@ from framework.model.events import (
     BookReplaced,
     ClockTicked,
     ExchangeStatusChanged,
+    ExchangeWarned,
     LedgerRead,
     MarketChanged,
     MarketListed,
@@ -27,6 +28,7 @@ from framework.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
+    Pause,
     PluginQuarantined,
     QuoteTicked,
     RunStopping,
@@ -161,6 +163,13 @@ class _Progress:
         )
 
 
+def _rests(pauses: Sequence[Pause]) -> str:
+    """Return what of the exchange takes no orders, in a line."""
+    if not pauses:
+        return "the exchange takes orders again"
+    return "the exchange pauses: " + "; ".join(pause.reason for pause in pauses)
+
+
 def _alarm(event: AnyEvent) -> str | None:
     """Return the line of an event that a person should see, or None."""
     match event:
@@ -174,10 +183,10 @@ def _alarm(event: AnyEvent) -> str | None:
             return f"stream lost: {reason}"
         case StreamRestored():
             return "stream restored"
-        case ExchangeStatusChanged(pauses=()):
-            return "the exchange takes orders again"
         case ExchangeStatusChanged(pauses=pauses):
-            return "the exchange pauses: " + "; ".join(pause.reason for pause in pauses)
+            return _rests(pauses)
+        case ExchangeWarned(what=what, value=value, limit=limit):
+            return f"{what} is at {value}, beyond {limit}"
         case PluginQuarantined(plugin=plugin, reason=reason):
             return f"plugin {plugin} is not asked any more: {reason}"
         case RunStopping(reason=reason):

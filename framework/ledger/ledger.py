@@ -128,6 +128,17 @@ class Ledger:
             if why is not None
         ]
 
+    def objections(self, orders: Sequence[Order]) -> list[str | None]:
+        """Return why each committed order must not be changed at the exchange, or None.
+
+        What was committed stands: an amendment may ask for less of it, or another price.
+        """
+        try:
+            with self._store.transaction() as connection:
+                return self._gate(connection, orders)
+        except LedgerError as error:
+            return [f"the ledger can't be written: {error}"] * len(orders)
+
     def _gate(self, connection: sa.Connection, orders: Sequence[Order]) -> list[str | None]:
         """Return why each order must not pass, or None."""
         held = connection.execute(statements.LOCK_IS_OURS, self._claim()).scalar()

@@ -3,6 +3,7 @@
 Every event carries `at_us`, the moment it reached us. An event never says what to do.
 """
 
+from decimal import Decimal
 from typing import TypeAlias
 
 import msgspec
@@ -154,6 +155,25 @@ class CancelRefused(Event, frozen=True, kw_only=True, tag=True):
     message: str
 
 
+class OrderAmended(Event, frozen=True, kw_only=True, tag=True):
+    """An open order has another limit and total now."""
+
+    client_order_id: str
+    order_id: str
+    limit_e4: E4
+    quantity_e2: E2
+    remaining_e2: E2 | None
+    """What still rests; None when the exchange did not say."""
+
+
+class AmendRefused(Event, frozen=True, kw_only=True, tag=True):
+    """An open order was provably not amended; it may have ended meanwhile."""
+
+    client_order_id: str
+    code: str
+    message: str
+
+
 class IntentRefused(Event, frozen=True, kw_only=True, tag=True):
     """The ledger's gate refused to commit an intent; nothing was sent."""
 
@@ -216,6 +236,14 @@ class ObservationArrived(Event, frozen=True, kw_only=True, tag=True):
     observation: Observation
 
 
+class ExchangeWarned(Event, frozen=True, kw_only=True, tag=True):
+    """The adapter measures something beyond what is healthy, such as a nearly used rate limit."""
+
+    what: str
+    value: Decimal
+    limit: Decimal
+
+
 class PluginOverran(Event, frozen=True, kw_only=True, tag=True):
     """A plugin used more time than it may."""
 
@@ -250,6 +278,8 @@ AnyEvent: TypeAlias = (
     | OrderUnknown
     | OrderAbsent
     | CancelRefused
+    | OrderAmended
+    | AmendRefused
     | IntentRefused
     | AccountReported
     | StreamLost
@@ -259,6 +289,7 @@ AnyEvent: TypeAlias = (
     | TradingResumed
     | RunStopping
     | ObservationArrived
+    | ExchangeWarned
     | PluginOverran
     | PluginQuarantined
 )

@@ -35,6 +35,7 @@ from framework.plugin import PROJECT, Plugin
 from framework.testing.builders import NOW_US
 
 EVERYTHING = Capabilities(
+    amend=True,
     immediate_or_cancel=True,
     reduce_only=True,
     post_only=True,

@@ -23,7 +23,18 @@ from framework.model.account import (
 from framework.model.market import Settlement
 from framework.model.orders import Fill, Order
 from framework.model.portfolio import Portfolio
-from framework.model.units import E6, ONE_DOLLAR_E4, Micros, Side, Ticker, to_e2, to_e4, to_e6
+from framework.model.units import (
+    E2,
+    E4,
+    E6,
+    ONE_DOLLAR_E4,
+    Micros,
+    Side,
+    Ticker,
+    to_e2,
+    to_e4,
+    to_e6,
+)
 from framework.testing.builders import NOW_US, Number
 
 
@@ -127,6 +138,18 @@ class RemoteAccount:
             return Rejected(code="not_found", message="no such order rests here")
         self._write(row, row.filled_e2, 0)
         return Accepted(order_id=order_id, filled_e2=row.filled_e2, remaining_e2=0)
+
+    def amend(self, order_id: str, limit_e4: E4, quantity_e2: E2) -> Outcome:
+        """Give an order that rests another limit and total."""
+        row = self.orders.get(order_id)
+        if row is None or row.status is not RemoteStatus.OPEN:
+            return Rejected(code="not_found", message="no such order rests here")
+        left = quantity_e2 - row.filled_e2
+        if left <= 0:
+            return Rejected(code="invalid_order_size", message="it has traded more than that")
+        changed = msgspec.structs.replace(row, limit_e4=limit_e4, quantity_e2=quantity_e2)
+        self._write(changed, row.filled_e2, left)
+        return Accepted(order_id=order_id, filled_e2=None, remaining_e2=left)
 
     def _write(self, row: RemoteOrder, filled_e2: int, remaining_e2: int) -> None:
         status = row.status

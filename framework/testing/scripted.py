@@ -76,6 +76,7 @@ class ScriptedExchange:
 
     Attributes:
         submitted: Every order it was sent, in order.
+        amendments: Every amendment it was sent.
         cancels: Every cancel it was sent.
         queries: Every order it was asked about.
         reads: How far back each read of the account looked.
@@ -97,6 +98,7 @@ class ScriptedExchange:
         self.capabilities = capabilities
         self.surprises = Surprises()
         self.submitted: list[Order] = []
+        self.amendments: list[AmendOrder] = []
         self.cancels: list[CancelOrder] = []
         self.queries: list[QueryOrder] = []
         self.reads: list[Micros | None] = []
@@ -295,10 +297,15 @@ class ScriptedExchange:
         return self.held.rest(order) if waits else self.held.drop(order)
 
     async def amend(self, amendments: Sequence[AmendOrder]) -> Sequence[Outcome]:
-        """Refuse, unless the test says otherwise."""
+        """Change orders that rest."""
+        self.amendments += amendments
         await self._called("amend")
-        refused = Rejected(code="not_scripted", message="no answer was scripted")
-        return [_outcome_of(await self._answered("amend", None) or refused) for _ in amendments]
+        outcomes = []
+        for one in amendments:
+            answer = await self._answered("amend", None)
+            terms = one.order_id, one.limit_e4, one.quantity_e2
+            outcomes.append(self.held.amend(*terms) if answer is None else _outcome_of(answer))
+        return outcomes
 
     async def cancel(self, cancels: Sequence[CancelOrder]) -> Sequence[Outcome]:
         """Cancel orders that rest."""

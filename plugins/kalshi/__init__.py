@@ -22,6 +22,7 @@ from framework.fees import DIRECT_E6, NON_DIRECT_E6
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
 from plugins.kalshi.codec.fixed_point import FixedPoint
+from plugins.kalshi.codec.fixed_point_orders import Terms
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.rest import Rest, open_client
@@ -67,6 +68,23 @@ class Kalshi(Plugin):
         default=True, description="Leave out combinations of markets, which flood every list."
     )
 
+    self_trade_prevention: Literal["taker_at_cross", "maker"] = Field(
+        default="taker_at_cross",
+        description="Which of two own orders yields: the one that comes, or the one that rests.",
+    )
+    cancel_on_pause: bool = Field(
+        default=False, description="Let the exchange cancel resting orders when trading pauses."
+    )
+    burst_limit: int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description=(
+            "Contracts that entries may trade in any 15 s on a shard; beyond it the exchange "
+            "cancels their rest and takes no more of them until a restart."
+        ),
+    )
+
     @field_validator("api")
     @classmethod
     def _is_spoken(cls, api: str) -> str:
@@ -93,7 +111,11 @@ class Kalshi(Plugin):
         signer = Signer(found.key_id, found.private_key, found.passphrase)
         if run.mode is not Mode.SANDBOX:
             _name_proxies()
-        codec = FixedPoint(subaccount=self.subaccount)
+        terms = Terms(
+            self_trade_prevention=self.self_trade_prevention,
+            cancel_on_pause=self.cancel_on_pause,
+        )
+        codec = FixedPoint(subaccount=self.subaccount, terms=terms)
         with _unwrapped():
             async with (
                 open_client(run, use_tls=where.use_tls) as client,
@@ -110,9 +132,12 @@ class Kalshi(Plugin):
                     balance_step_e6=_STEPS[self.member],
                     exclude_combos=self.exclude_combos,
                 )
+                if self.burst_limit is not None:
+                    exchange.brake(self.burst_limit)
                 try:
                     await exchange.open()
                     yield exchange
+                    await exchange.release()
                 finally:
                     tasks.cancel_scope.cancel()
                     exchange.close()

@@ -5,30 +5,22 @@ only told whole by REST, so the stream's short life-cycle messages are answered 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 import anyio
 import httpx
 import msgspec
 from anyio.abc import TaskGroup
 
-from framework.errors import AuthError, ExchangeError, InvariantError
-from framework.exchange import (
-    Accepted,
-    Capabilities,
-    Found,
-    MarketQuery,
-    Outcome,
-    Rejected,
-    Surprises,
-    Unknown,
-)
+from framework.errors import AuthError, ConfigError, ExchangeError
+from framework.exchange import Capabilities, Found, MarketQuery, Outcome, Rejected, Surprises
 from framework.fees import DIRECT_E6
 from framework.model.account import Account
 from framework.model.commands import AmendOrder, CancelOrder, QueryOrder
 from framework.model.events import (
     AccountReported,
     AnyEvent,
+    ExchangeWarned,
     MarketChanged,
     MarketListed,
     MarketSettled,
@@ -39,29 +31,33 @@ from framework.model.orders import Order
 from framework.model.units import E6, Micros, Ticker
 from framework.run import Mode, Run
 from plugins.kalshi.account import AccountReader
+from plugins.kalshi.buckets import WARN_ABOVE, Usage
+from plugins.kalshi.burst import BurstGuard
 from plugins.kalshi.catalog import Catalog
-from plugins.kalshi.codec import Codec, FeesChanged, Request
+from plugins.kalshi.codec import Codec, FeesChanged
 from plugins.kalshi.fee_changes import FeeChanges
+from plugins.kalshi.groups import OrderGroups
 from plugins.kalshi.history import History
-from plugins.kalshi.limits import is_urgent
+from plugins.kalshi.orders import Orders
 from plugins.kalshi.portfolio import Portfolio
+from plugins.kalshi.queue import Queue
 from plugins.kalshi.reads import Reads
-from plugins.kalshi.refusals import outcome
-from plugins.kalshi.rest import Lost, Rest
+from plugins.kalshi.rest import Rest
 from plugins.kalshi.session import open_session
 from plugins.kalshi.status import PAUSED, StatusWatch
 from plugins.kalshi.stream import Stream
+from plugins.kalshi.writing import Writing
 
 BATCHES: Final = 1_024
 """How many batches may wait for the engine before the socket is read no further."""
 OPEN_WITHIN_S: Final = 10.0
+RELEASE_WITHIN_S: Final = 5.0
 REREAD_PAUSES_S: Final = (1, 2, 4, 8, 16)
 """A market can be missing, or not final yet, for a moment after it was announced."""
 BACKFILL_US: Final[Micros] = 60_000_000
 """How far before a lost connection fills are asked for again: lists may lag."""
 SETTLED: Final = "settled"
 _NEW: Final = frozenset({"created", "activated"})
-_Item = TypeVar("_Item")
 
 
 class KalshiExchange:
@@ -71,6 +67,9 @@ class KalshiExchange:
         rest: The REST side, with the token budget and the measured clock skew.
         codec: The dialect, with the counters of what it did not know.
         reads: Everything that can be read, typed, for other uses than a run's.
+        orders: Orders out; beyond the framework's verbs it can take a part out of one.
+        groups: The account's order groups; None in a dialect without them.
+        queue: Where resting orders stand; None in a dialect that does not tell.
         capabilities: What orders can do.
     """
 
@@ -94,14 +93,19 @@ class KalshiExchange:
             codec.capabilities, balance_step_e6=balance_step_e6
         )
         self._clock = run.clock
-        self._writes = run.mode is not Mode.PAPER
+        writing = Writing(rest, run.mode)
+        extras = codec.extras
+        self.groups = OrderGroups(writing, extras) if extras else None
+        self.queue = Queue(rest, extras) if extras else None
+        self.orders = Orders(writing, codec)
+        rest.limits.warn = self._warn
         self._tasks = tasks
         fees = FeeChanges(rest, codec, run.clock)
         history = History(rest, codec, run.clock, subaccount=subaccount)
         self._catalog = Catalog(rest, codec, fees, history, exclude_combos=exclude_combos)
         self._status = StatusWatch(rest, codec.drift, run.clock, self._emit)
         self._reader = AccountReader(rest, codec, history, subaccount=subaccount)
-        portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=self._writes)
+        portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=run.mode is not Mode.PAPER)
         self.reads = Reads(rest, codec, self._catalog, history, portfolio)
         self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
         self._failure: AuthError | None = None
@@ -133,6 +137,22 @@ class KalshiExchange:
         """What the wire said that this version does not know."""
         drift = self.codec.drift
         return Surprises(counts=dict(drift.counters), unreadable=tuple(drift.failures))
+
+    def brake(self, burst_limit: int) -> None:
+        """Let entries join order groups of this many contracts; a dialect without them refuses.
+
+        Raises:
+            ConfigError: the dialect has no order groups.
+        """
+        if self.groups is None:
+            raise ConfigError("plugins.kalshi.burst_limit: this api has no order groups")
+        self.orders.guard = BurstGuard(self.groups, burst_limit)
+
+    async def release(self) -> None:
+        """Give back what the exchange keeps for this run only."""
+        if self.orders.guard is not None:
+            with anyio.move_on_after(RELEASE_WITHIN_S):
+                await self.orders.guard.close()
 
     def close(self) -> None:
         """End the events, after those that still wait there."""
@@ -192,24 +212,21 @@ class KalshiExchange:
 
     async def submit(self, orders: Sequence[Order]) -> Sequence[Outcome]:
         """Send orders, each exactly once; one outcome per order, never an exception."""
-
-        async def one(order: Order) -> Outcome:
-            if (paused := self._status.refusal(order)) is not None:
-                return paused
-            request = self.codec.create(order)
-            return await self._write(request, self.codec.created, urgent=is_urgent(order))
-
-        return await self._each(orders, one)
+        paused = [self._status.refusal(order) for order in orders]
+        free = [order for order, why in zip(orders, paused, strict=True) if why is None]
+        told = await self.orders.submit(free) if free else ()
+        if any(isinstance(one, Rejected) and one.code in PAUSED for one in told):
+            self._status.look_now()
+        answers = iter(told)
+        return [why or next(answers) for why in paused]
 
     async def amend(self, amendments: Sequence[AmendOrder]) -> Sequence[Outcome]:
-        """Change nothing: `capabilities.amend` is False.
+        """Change limits and totals of open orders; one outcome per amendment.
 
         Raises:
-            InvariantError: somebody asked for it all the same.
+            InvariantError: the dialect can't amend, as `capabilities.amend` says.
         """
-        raise InvariantError(
-            f"{len(amendments)} amendments asked of an exchange whose capabilities.amend is False"
-        )
+        return await self.orders.amend(amendments)
 
     async def cancel(self, cancels: Sequence[CancelOrder]) -> Sequence[Outcome]:
         """Cancel orders; a 404 is a refusal, and what became of the order a query must tell.
@@ -217,54 +234,28 @@ class KalshiExchange:
         Raises:
             ValueError: the list is empty.
         """
-        if not cancels:
-            raise ValueError("nothing to cancel: an empty list must never mean everything")
-
-        async def one(cancel: CancelOrder) -> Outcome:
-            return await self._write(self.codec.cancel(cancel), self.codec.cancelled, urgent=True)
-
-        return await self._each(cancels, one)
+        return await self.orders.cancel(cancels)
 
     async def cancel_all(self) -> Outcome:
         """Cancel every order of the account; the sweep goes on after the answer."""
-        return await self._write(
-            self.codec.cancel_all(),
-            lambda _: Accepted(order_id="all", filled_e2=None, remaining_e2=None),
-            urgent=True,
+        return await self.orders.cancel_all()
+
+    def usage(self) -> tuple[Usage, ...]:
+        """Return how far each bucket of the account's rate limit is used."""
+        return self.rest.limits.usage()
+
+    def _warn(self, usage: Usage) -> None:
+        """Tell the run that a bucket is nearly used up."""
+        told = ExchangeWarned(
+            at_us=self._clock.now_us(),
+            what=f"rate limit {usage.bucket}",
+            value=usage.used,
+            limit=WARN_ABOVE,
         )
-
-    async def _write(
-        self, request: Request, read: Callable[[bytes], Outcome], *, urgent: bool
-    ) -> Outcome:
-        if not self._writes:
-            return Rejected(code="paper", message="paper mode never writes to the exchange")
-        reply = await self.rest.write(request, urgent=urgent)
-        if reply is None:
-            return Rejected(code="rate_limited", message="not sent: the write budget is used up")
-        if isinstance(reply, Lost):
-            return Unknown(reason=reply.reason)
-        if reply.status in {200, 201}:
-            return read(reply.body)
-        refused = outcome(reply.status, reply.body)
-        if isinstance(refused, Rejected) and refused.code in PAUSED:
-            self._status.look_now()
-        return refused
-
-    async def _each(
-        self, items: Sequence[_Item], one: Callable[[_Item], Awaitable[Outcome]]
-    ) -> Sequence[Outcome]:
-        """Do the same for several at once; one outcome each, in their order."""
-        if len(items) == 1:
-            return [await one(items[0])]
-        outcomes: list[Outcome] = [Unknown(reason="not answered")] * len(items)
-
-        async def at(place: int) -> None:
-            outcomes[place] = await one(items[place])
-
-        async with anyio.create_task_group() as group:
-            for place in range(len(items)):
-                group.start_soon(at, place)
-        return outcomes
+        try:
+            self._send.send_nowait([told])
+        except (anyio.ClosedResourceError, anyio.BrokenResourceError, anyio.WouldBlock):
+            self.codec.drift.count("warnings that found no room")
 
     # --------------------------------------------------------------------------- account
 

@@ -1,35 +1,36 @@
 """The exchange's token buckets, kept on our side so that it never has to refuse.
 
-Every request costs tokens (10 unless listed otherwise) from the read or the write bucket. A part
-of the write bucket is kept for cancels and exits: a burst of entries must never delay leaving.
+Every request costs tokens (10 unless listed otherwise). Reads share one bucket; each shard pays
+for its own writes. A part of every write bucket is kept for cancels and exits: a burst of entries
+must never delay leaving.
 """
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Final
 
 import anyio
 import msgspec
 
 from framework.model.orders import Order, Purpose
-from framework.model.units import Micros
 from framework.run import Clock
+from plugins.kalshi.buckets import Bucket, BucketSize, Usage
+from plugins.kalshi.codec import Request
 
-_PER_TOKEN = 1_000_000
-"""Levels are counted in millionths of a token, so that refilling is exact in microseconds."""
-DEFAULT_COST = 10
-BASIC_COSTS: dict[tuple[str, str], int] = {
+DEFAULT_COST: Final = 10
+BASIC_COSTS: Final[dict[tuple[str, str], int]] = {
     ("DELETE", "/portfolio/events/orders/{order_id}"): 2,
+    ("DELETE", "/portfolio/events/orders/batched"): 2,
     ("DELETE", "/portfolio/events/orders"): 2,
     ("GET", "/portfolio/orders/{order_id}"): 2,
 }
 """What costs less, as listed in June 2026; the account's own list replaces it."""
-LONGEST_WAIT_S = 2.0
+SHARDS: Final = (0, 1, 2, 3)
+"""The shards of autumn 2026."""
+UNSCOPED: Final = 0
+"""Batches pay from the bucket of shard 0, which the exchange calls unscoped."""
+LONGEST_WAIT_S: Final = 2.0
 """An entry that has waited longer is not sent: its price is old."""
-
-
-class BucketSize(msgspec.Struct, frozen=True):
-    """One bucket of `GET /account/limits`."""
-
-    refill_rate: int
-    """Tokens per second."""
-    bucket_capacity: int
 
 
 class AccountLimits(msgspec.Struct, frozen=True):
@@ -54,77 +55,39 @@ class EndpointCosts(msgspec.Struct, frozen=True):
     default_cost: int = DEFAULT_COST
 
 
-BASIC = AccountLimits(read=BucketSize(200, 200), write=BucketSize(100, 100))
+BASIC: Final = AccountLimits(read=BucketSize(200, 200), write=BucketSize(100, 100))
 """What every account has at least (Basic tier)."""
 
 
-class Bucket:
-    """One token bucket over the run's clock."""
-
-    def __init__(self, size: BucketSize, clock: Clock) -> None:
-        self._clock = clock
-        self._at_us = clock.now_us()
-        self._size = size
-        self._level = size.bucket_capacity * _PER_TOKEN
-
-    def resize(self, size: BucketSize) -> None:
-        """Take the account's true size; what has been used stays used."""
-        self._refill()
-        used = self._size.bucket_capacity * _PER_TOKEN - self._level
-        self._size = size
-        self._level = max(0, size.bucket_capacity * _PER_TOKEN - used)
-
-    @property
-    def tokens(self) -> int:
-        """Whole tokens at hand."""
-        self._refill()
-        return self._level // _PER_TOKEN
-
-    @property
-    def capacity(self) -> int:
-        """Tokens it holds when full."""
-        return self._size.bucket_capacity
-
-    def wait_us(self, tokens: int) -> Micros:
-        """Return how long until this many tokens are at hand."""
-        self._refill()
-        missing = min(tokens, self.capacity) * _PER_TOKEN - self._level
-        return 0 if missing <= 0 else -(-missing // self._size.refill_rate)
-
-    def take(self, tokens: int) -> None:
-        """Take tokens; the level may go below zero when one request costs more than all."""
-        self._refill()
-        self._level -= tokens * _PER_TOKEN
-
-    def empty(self) -> None:
-        """Forget what was thought to be at hand: the exchange has just refused."""
-        self._refill()
-        self._level = min(self._level, 0)
-
-    def _refill(self) -> None:
-        now_us = self._clock.now_us()
-        earned = max(0, now_us - self._at_us) * self._size.refill_rate
-        self._level = min(self._level + earned, self.capacity * _PER_TOKEN)
-        self._at_us = now_us
-
-
 class Limits:
-    """The account's read and write budget."""
+    """The account's read budget and its write budget on each shard."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, warn: Callable[[Usage], None] = lambda _: None) -> None:
+        """Start with full buckets of the Basic tier.
+
+        Args:
+            clock: The run's.
+            warn: Told once whenever a bucket is nearly used up.
+        """
         self._clock = clock
         self._costs = dict(BASIC_COSTS)
         self._default = DEFAULT_COST
         self._readers = anyio.Lock()
-        self._entries = anyio.Lock()
-        self.read = Bucket(BASIC.read, clock)
-        self.write = Bucket(BASIC.write, clock)
+        self._entries: dict[int | None, anyio.Lock] = {}
+        """Entries queue behind those of their own shard only."""
+        self._write_size = BASIC.write
+        self.warn = warn
+        # Reads wait for their turn, and a long list takes all there is: no reason to warn.
+        self.read = Bucket("read", BASIC.read, clock, self._told, warn_above=Decimal(1))
+        self._writes = {shard: self._write_bucket(shard) for shard in SHARDS}
 
     def adopt(self, limits: AccountLimits | None, costs: EndpointCosts | None) -> None:
         """Take what the account says of itself; None leaves the Basic tier in force."""
         if limits is not None:
+            self._write_size = limits.write
             self.read.resize(limits.read)
-            self.write.resize(limits.write)
+            for bucket in self._writes.values():
+                bucket.resize(limits.write)
         if costs is not None:
             self._default = costs.default_cost
             self._costs = {
@@ -132,43 +95,91 @@ class Limits:
                 for cost in costs.endpoint_costs
             }
 
-    def cost(self, method: str, template: str) -> int:
-        """Return what a request costs; `template` is its path as the exchange lists it."""
-        return self._costs.get((method, template), self._default)
+    def cost(self, request: Request) -> int:
+        """Return what a request costs; every item of a batch is paid for."""
+        key = request.method, request.template
+        return self._costs.get(key, self._default) * request.items
+
+    def usage(self) -> tuple[Usage, ...]:
+        """Return how far each bucket is used: reads first, then the writes of each shard."""
+        return (self.read.usage(), *(bucket.usage() for bucket in self._writes.values()))
+
+    # ----------------------------------------------------------------------------- buckets
 
     @property
-    def reserve(self) -> int:
-        """Tokens of the write bucket that only cancels and exits may use."""
-        return self.write.capacity * 3 // 10
+    def write(self) -> Bucket:
+        """The bucket that pays for batches and for the writes of shard 0."""
+        return self._writes[UNSCOPED]
+
+    def shard(self, shard: int) -> Bucket:
+        """Return the bucket that pays for the writes of a shard."""
+        return self._writes.get(shard) or self._open(shard)
+
+    def _write_bucket(self, shard: int) -> Bucket:
+        return Bucket(f"write/{shard}", self._write_size, self._clock, self._told)
+
+    def _open(self, shard: int) -> Bucket:
+        """Begin to count a shard never heard of: what was routed there so far is unknown."""
+        bucket = self._writes[shard] = self._write_bucket(shard)
+        bucket.empty()
+        return bucket
+
+    def _paying(self, shard: int | None) -> Sequence[Bucket]:
+        """Return who pays: a write that the exchange routes by itself costs on every shard."""
+        return tuple(self._writes.values()) if shard is None else (self.shard(shard),)
+
+    def _told(self, usage: Usage) -> None:
+        self.warn(usage)
+
+    # ------------------------------------------------------------------------------ paying
 
     async def take_read(self, cost: int, *, urgent: bool = False) -> None:
         """Wait until a read may be sent; first come, first served, but for what can't queue."""
         if urgent:
-            await self._spend(self.read, cost)
+            await self._spend((self.read,), cost)
             return
         async with self._readers:
-            await self._spend(self.read, cost)
+            await self._spend((self.read,), cost)
 
-    async def take_write(self, cost: int, *, urgent: bool) -> bool:
+    async def take_write(self, request: Request, *, urgent: bool) -> bool:
         """Wait until a write may be sent; False when an entry has waited too long.
 
         Args:
-            cost: Its tokens.
+            request: What is to be sent.
             urgent: A cancel or an exit: it may use the reserve, and waits as long as it must.
         """
+        cost, paying = self.cost(request), self._paying(request.shard)
         if urgent:
-            await self._spend(self.write, cost)
+            await self._spend(paying, cost)
             return True
         with anyio.move_on_after(LONGEST_WAIT_S):
-            async with self._entries:
-                await self._spend(self.write, cost, self.reserve)
+            async with self._entries.setdefault(request.shard, anyio.Lock()):
+                await self._spend(paying, cost, keeping=True)
                 return True
         return False
 
-    async def _spend(self, bucket: Bucket, cost: int, reserve: int = 0) -> None:
-        while wait_us := bucket.wait_us(cost + reserve):
-            await self._clock.sleep(wait_us / 1_000_000)
-        bucket.take(cost)
+    def affords(self, request: Request, *, urgent: bool) -> bool:
+        """Return whether a write could be paid for at once, as a batch must be."""
+        cost = self.cost(request)
+        return all(
+            cost + (0 if urgent else bucket.reserve) <= bucket.tokens
+            for bucket in self._paying(request.shard)
+        )
+
+    def refused(self, request: Request) -> None:
+        """Count the buckets of a request as empty: the exchange has just refused it."""
+        paying = (self.read,) if request.method == "GET" else self._paying(request.shard)
+        for bucket in paying:
+            bucket.refuse()
+
+    async def _spend(self, buckets: Sequence[Bucket], cost: int, *, keeping: bool = False) -> None:
+        def wait_us() -> int:
+            return max(b.wait_us(cost + (b.reserve if keeping else 0)) for b in buckets)
+
+        while missing_us := wait_us():
+            await self._clock.sleep(missing_us / 1_000_000)
+        for bucket in buckets:
+            bucket.take(cost)
 
 
 def is_urgent(order: Order) -> bool:

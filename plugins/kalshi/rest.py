@@ -115,8 +115,7 @@ class Rest:
             if attempt:
                 longest = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
                 await self._clock.sleep(self._rng.uniform(0, longest))
-            cost = self.limits.cost("GET", request.template)
-            await self.limits.take_read(cost, urgent=urgent)
+            await self.limits.take_read(self.limits.cost(request), urgent=urgent)
             try:
                 reply = await self._send(request)
             except OversizedAnswer as fault:
@@ -134,7 +133,7 @@ class Rest:
             if reply.status not in _AGAIN:
                 raise problem
             if reply.status == 429:
-                self.limits.read.empty()
+                self.limits.refused(request)
         raise problem
 
     async def pages(self, path: str, query: Query, key: str) -> AsyncIterator[Json]:
@@ -192,15 +191,14 @@ class Rest:
             The answer; `Lost` without one; None when it was never sent because the budget left
             it waiting too long.
         """
-        cost = self.limits.cost(request.method, request.template)
-        if not await self.limits.take_write(cost, urgent=urgent):
+        if not await self.limits.take_write(request, urgent=urgent):
             return None
         try:
             reply = await self._send(request)
         except httpx.RequestError as fault:
             return Lost(_named(fault))
         if reply.status == 429:
-            self.limits.write.empty()
+            self.limits.refused(request)
         return reply
 
     # --------------------------------------------------------------------------- sending

@@ -19,8 +19,16 @@ from framework.model.account import (
     RemotePosition,
     RemoteStatus,
 )
-from framework.model.commands import CancelOrder, QueryOrder, SubmitOrder, Subscribe, Unsubscribe
+from framework.model.commands import (
+    AmendOrder,
+    CancelOrder,
+    QueryOrder,
+    SubmitOrder,
+    Subscribe,
+    Unsubscribe,
+)
 from framework.model.events import (
+    AmendRefused,
     BookChanged,
     BookInvalidated,
     BookReplaced,
@@ -35,6 +43,7 @@ from framework.model.events import (
     ObservationArrived,
     OrderAbsent,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
@@ -449,13 +458,19 @@ def test_a_signal_may_give_its_entry_a_shorter_life():
     play.event(tick(NOW_US + 2 * SECOND)).expect(CancelOrder)
 
 
-def test_reprices_an_entry_by_cancelling_it_and_sends_the_next_after_its_end():
-    class Follower(Buyer):
-        @hookimpl
-        def signal_entry(self, snapshot):
-            return EntrySignal(Side.YES, limit=snapshot.yes.ask, reason="at the ask")
+class Follower(Buyer):
+    """Buys YES at the ask, wherever it goes."""
 
-    play = following(Follower(), Sizer()).event(bids())
+    @hookimpl
+    def signal_entry(self, snapshot):
+        return EntrySignal(Side.YES, limit=snapshot.yes.ask, reason="at the ask")
+
+
+WITHOUT_AMENDMENTS = msgspec.structs.replace(EVERYTHING, amend=False)
+
+
+def test_reprices_an_entry_by_cancelling_it_where_the_exchange_cannot_amend():
+    play = following(Follower(), Sizer(), capabilities=WITHOUT_AMENDMENTS).event(bids())
     play.event(accepted(play)).ignore()
     later = NOW_US + 5 * SECOND
 
@@ -589,14 +604,218 @@ def test_the_target_comes_back_when_the_stop_did_not_finish():
     assert play.order.quantity == 6
 
 
-def test_a_resting_exit_shrinks_when_the_position_does():
-    play = holding(Buyer(), Sizer(), Target())
+@pytest.mark.parametrize(
+    ("capabilities", "command"),
+    [(EVERYTHING, AmendOrder), (WITHOUT_AMENDMENTS, CancelOrder)],
+)
+def test_a_resting_exit_shrinks_when_the_position_does(capabilities, command):
+    play = holding(Buyer(), Sizer(), Target(), capabilities=capabilities)
     play.event(accepted(play)).ignore()
     by_hand = fill(
         "by hand", side=Side.NO, price="0.08", quantity=4, client_order_id=None, order_id="foreign"
     )
 
-    play.event(OrderFilled(at_us=NOW_US + SECOND, fill=by_hand)).expect(CancelOrder)
+    play.event(OrderFilled(at_us=NOW_US + SECOND, fill=by_hand)).expect(command)
+
+
+def test_an_exit_that_shrinks_keeps_what_it_has_sold_in_its_total():
+    play = holding(Buyer(), Sizer(), Target())
+    play.event(accepted(play), filled(play, quantity=3)).ignore()
+    by_hand = fill(
+        "by hand", side=Side.NO, price="0.08", quantity=4, client_order_id=None, order_id="foreign"
+    )
+
+    play.event(OrderFilled(at_us=NOW_US + SECOND, fill=by_hand)).expect(AmendOrder)
+
+    assert play.last[0].quantity_e2 == 6_00
+    play.event(amended(play, at=NOW_US + SECOND))
+    assert play.engine.state.orders.find(play.order.client_order_id).remaining_e2 == 3_00
+
+
+# ------------------------------------------------------------------------------- amending
+
+LATER = NOW_US + 5 * SECOND
+
+
+def amended(play, at=LATER, remaining=None):
+    (sent,) = play.last
+    return OrderAmended(
+        at_us=at,
+        client_order_id=sent.client_order_id,
+        order_id=sent.order_id,
+        limit_e4=sent.limit_e4,
+        quantity_e2=sent.quantity_e2,
+        remaining_e2=remaining,
+    )
+
+
+def not_amended(play, code="invalid_price"):
+    (sent,) = play.last
+    return AmendRefused(at_us=LATER, client_order_id=sent.client_order_id, code=code, message="")
+
+
+def repricing(*plugins, no="0.06", **terms):
+    """An entry that rests at 0.93 while its strategy wants it elsewhere, 0.94 by default."""
+    play = following(*(plugins or (Follower(), Sizer())), **terms).event(bids())
+    play.event(accepted(play)).ignore()
+    return play.event(bids(yes="0.90", no=no, at=LATER))
+
+
+def entry_of(play):
+    return play.engine.state.orders.find(play.order.client_order_id)
+
+
+def test_reprices_an_entry_by_amending_it_under_its_own_client_id():
+    play = repricing().expect(AmendOrder)
+
+    (sent,) = play.last
+    assert (sent.client_order_id, sent.order_id) == ("run-1", "x-run-1")
+    assert (sent.limit_e4, sent.quantity_e2) == (9_400, 10_00)
+    play.event(amended(play)).expect()
+    assert entry_of(play).order.limit_e4 == 9_400
+    assert entry_of(play).amendment is None
+
+
+def test_until_the_answer_the_dearer_of_both_terms_counts():
+    up = repricing().expect(AmendOrder)
+    down = repricing(no="0.09").expect(AmendOrder)
+
+    worst = [play.engine.state.worst.in_market_e6(TICKER) for play in (up, down)]
+
+    assert entry_of(up).worst_e4 == 9_400
+    assert entry_of(down).worst_e4 == 9_300
+    assert all(cost > 9_300_000 for cost in worst)
+    down.event(amended(down))
+    assert down.engine.state.worst.in_market_e6(TICKER) < worst[1]
+
+
+def test_an_amendment_is_not_amended_before_it_is_answered():
+    play = repricing(settings=EngineSettings(reprice_after_us=0)).expect(AmendOrder)
+
+    answer = amended(play, at=LATER + SECOND)
+
+    play.event(bids(yes="0.90", no="0.05", at=LATER + SECOND)).expect()
+    play.event(answer).expect(AmendOrder)
+
+    assert play.last[0].limit_e4 == 9_500
+
+
+def test_a_refused_amendment_leaves_the_order_asks_for_it_and_is_followed_by_a_cancel():
+    play = repricing().expect(AmendOrder)
+
+    play.event(not_amended(play)).expect(QueryOrder)
+    assert (entry_of(play).order.limit_e4, entry_of(play).state) == (9_300, OrderState.OPEN)
+    play.event(bids(yes="0.90", no="0.06", at=LATER + 5 * SECOND)).expect()
+    play.event(bids(yes="0.90", no="0.05", at=LATER + 6 * SECOND)).expect(CancelOrder)
+
+
+def test_an_order_whose_amendment_is_unknown_is_taken_back():
+    play = repricing().expect(AmendOrder)
+    lost = OrderUnknown(at_us=LATER, client_order_id="run-1", reason="time-out")
+
+    play.event(lost).expect(CancelOrder, QueryOrder)
+
+    assert play.last[0].reason == "its terms are unknown"
+    assert play.last[0].quantity_e2 == 10_00
+    assert entry_of(play).worst_e4 == 9_400
+
+
+def test_a_cancel_under_unknown_terms_tells_no_total_when_the_totals_differ():
+    class Smaller(Plugin):
+        @hookimpl
+        def size_entry(self, signal):
+            return Decimal(10) if signal.limit < Decimal("0.94") else Decimal(6)
+
+    play = repricing(Follower(), Smaller()).expect(AmendOrder)
+    assert play.last[0].quantity_e2 == 6_00
+
+    lost = OrderUnknown(at_us=LATER, client_order_id="run-1", reason="time-out")
+    play.event(lost).expect(CancelOrder, QueryOrder)
+
+    assert play.last[0].quantity_e2 is None
+    assert entry_of(play).remaining_e2 == 10_00
+
+
+def test_an_amendment_never_asks_for_more_than_was_committed():
+    class Larger(Plugin):
+        @hookimpl
+        def size_entry(self, signal):
+            return Decimal(10) if signal.limit > Decimal("0.92") else Decimal(60)
+
+    play = repricing(Follower(), Larger(), no="0.09").expect(AmendOrder)
+
+    assert (play.last[0].limit_e4, play.last[0].quantity_e2) == (9_100, 10_00)
+
+
+def test_new_terms_pass_risk_without_the_old_ones_beside_them():
+    class Tight(Plugin):
+        @hookimpl
+        def check_risk(self, order, portfolio):
+            if portfolio.exposure() + order.cost > 10:
+                return Rejection("exposure", f"{portfolio.exposure()}")
+            return None
+
+    repricing(Follower(), Sizer(), Tight()).expect(AmendOrder)
+
+
+def test_an_order_whose_new_terms_risk_refuses_is_taken_back():
+    class Cheap(Plugin):
+        @hookimpl
+        def check_risk(self, order):
+            return Rejection("price", "") if order.limit > Decimal("0.93") else None
+
+    play = repricing(Follower(), Sizer(), Cheap()).expect(CancelOrder)
+
+    assert play.codes() == ["risk.price"]
+
+
+def test_an_entry_that_is_filling_is_not_amended():
+    play = following(Follower(), Sizer(), settings=EngineSettings(keep_remainder=True))
+    play.event(bids())
+    play.event(accepted(play, filled=4_00, remaining=6_00)).ignore()
+
+    play.event(bids(yes="0.90", no="0.06", at=LATER)).expect(CancelOrder)
+
+
+def test_an_amendment_that_ends_an_order_at_once_is_followed_by_a_question():
+    play = repricing().expect(AmendOrder)
+
+    play.event(amended(play, remaining=0)).expect(QueryOrder)
+
+    assert entry_of(play).remaining_e2 == 10_00
+
+
+def test_a_halt_cancels_an_order_whose_amendment_is_under_way():
+    play = repricing().expect(AmendOrder)
+
+    play.event(TradingHalted(at_us=LATER, reason="by hand")).expect(CancelOrder)
+
+
+def test_a_cancel_that_overtakes_its_amendment_ends_the_order():
+    play = repricing().expect(AmendOrder)
+    sent = amended(play)
+
+    gone = entry_of(play)
+    play.event(cancelled(play, 0, at=LATER), sent)
+
+    assert gone.state is OrderState.CANCELLED
+    assert not gone.is_live
+
+
+def test_a_fill_under_new_terms_is_booked_at_its_own_price():
+    play = repricing().expect(AmendOrder)
+
+    play.event(filled(play, price="0.94", at=LATER), amended(play))
+
+    held = play.engine.state.portfolio.position(TICKER)
+    assert (held.quantity, held.entry_price) == (10, Decimal("0.94"))
+    assert not entry_of(play).is_live
+
+
+def test_a_more_urgent_exit_cancels_instead_of_amending():
+    play = holding(Buyer(), Sizer(), Stop(), Target()).expect(SubmitOrder)
+
+    play.event(accepted(play), bids(yes="0.75", no="0.20")).expect(CancelOrder)
 
 
 def test_an_urgent_exit_takes_a_working_entry_out_of_its_way_first():

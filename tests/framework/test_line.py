@@ -9,12 +9,13 @@ from framework.engine import Engine
 from framework.errors import LedgerError
 from framework.journal import JournalReader, JournalWriter
 from framework.line import Line
-from framework.model.commands import SubmitOrder, Subscribe
+from framework.model.commands import AmendOrder, SubmitOrder, Subscribe
 from framework.model.events import (
     BookReplaced,
     ClockTicked,
     IntentRefused,
     MarketListed,
+    OrderAccepted,
     OrderFilled,
     TradingHalted,
     TradingResumed,
@@ -25,9 +26,12 @@ from framework.testing.playbook import EVERYTHING, PluginSet, account_report
 
 
 class Eager(Plugin):
+    def model_post_init(self, context):
+        self.__dict__["limit"] = Decimal("0.93")
+
     @hookimpl
     def signal_entry(self):
-        return EntrySignal(Side.YES, limit=Decimal("0.93"), reason="eager")
+        return EntrySignal(Side.YES, limit=self.__dict__["limit"], reason="eager")
 
     @hookimpl
     def size_entry(self):
@@ -60,6 +64,10 @@ class Books:
             ]
         return []
 
+    def objections(self, orders):
+        self.steps.append(("ask", [order.client_order_id for order in orders]))
+        return ["latch" if self.refuses else None for _ in orders]
+
     def record_events(self, events):
         if self.fails:
             raise LedgerError("disk full")
@@ -85,7 +93,8 @@ class Idle:
 class Rig:
     def __init__(self, folder):
         self.watcher = Watcher()
-        self.pipeline = Pipeline(PluginSet({"eager": Eager()}, {"watcher": self.watcher}))
+        self.eager = Eager()
+        self.pipeline = Pipeline(PluginSet({"eager": self.eager}, {"watcher": self.watcher}))
         self.engine = Engine(self.pipeline, run_id="run", capabilities=EVERYTHING)
         self.path = folder / "journal.jsonl"
         self.journal = JournalWriter(self.path, {"run_id": "run"})
@@ -142,6 +151,48 @@ def test_a_refused_intent_is_not_sent_and_the_engine_hears_of_it(rig):
 
     assert not any(isinstance(command, SubmitOrder) for command in rig.sent)
     assert rig.engine.state.worst.open_orders() == 0
+
+
+@pytest.fixture
+def repricing(rig):
+    """An entry that rests, and a strategy that wants it elsewhere."""
+    rig.eager.__dict__["limit"] = Decimal("0.93")
+    rig.quote()
+    taken = OrderAccepted(
+        at_us=NOW_US, client_order_id="run-1", order_id="x", filled_e2=0, remaining_e2=10_00
+    )
+    rig.line.process([taken])
+    rig.eager.__dict__["limit"] = Decimal("0.94")
+    rig.books.steps.clear()
+    return lambda: rig.line.process([ClockTicked(at_us=NOW_US + 60_000_000)])
+
+
+def test_an_amendment_passes_the_ledgers_gate_with_its_cause_on_record(rig, repricing):
+    repricing()
+
+    assert rig.books.steps == [("ask", ["run-1"]), ("send", ["AmendOrder"])]
+    assert isinstance(rig.journalled()[-1].commands[0], AmendOrder)
+
+
+def test_a_refused_amendment_is_not_sent_and_the_order_keeps_its_terms(rig, repricing):
+    rig.books.refuses = True
+
+    repricing()
+
+    live = rig.engine.state.orders.find("run-1")
+    assert not any(isinstance(command, AmendOrder) for command in rig.sent)
+    assert (live.amendment, live.order.limit_e4) == (None, 9_300)
+
+
+def test_an_entry_is_not_amended_while_the_journal_cannot_be_written(rig, repricing, monkeypatch):
+    def refuse():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(rig.journal, "flush", refuse)
+
+    repricing()
+
+    assert not any(isinstance(command, AmendOrder) for command in rig.sent)
 
 
 def test_nothing_new_is_risked_while_the_journal_cannot_be_written(rig, monkeypatch):

@@ -10,6 +10,7 @@ from framework.errors import AuthError, ExchangeError
 from framework.exchange import Absent, Accepted, Rejected, Unknown
 from framework.model.account import RemoteOrder, RemoteStatus
 from framework.model.commands import (
+    AmendOrder,
     CancelOrder,
     QueryOrder,
     SubmitOrder,
@@ -17,15 +18,17 @@ from framework.model.commands import (
     Unsubscribe,
 )
 from framework.model.events import (
+    AmendRefused,
     CancelRefused,
     OrderAbsent,
     OrderAccepted,
+    OrderAmended,
     OrderCancelled,
     OrderRejected,
     OrderUnknown,
 )
 from framework.model.units import Side
-from framework.outbox import Outbox, cancelled, submitted, told
+from framework.outbox import Outbox, amended, cancelled, submitted, told
 from framework.testing.builders import NOW_US, TICKER, order
 
 
@@ -179,6 +182,41 @@ async def test_refused_credentials_end_the_run():
 )
 def test_what_the_answer_to_an_order_says(outcome, event):
     assert submitted(order(), outcome, NOW_US) == event
+
+
+AMEND = AmendOrder(
+    client_order_id="run-1", order_id="x", order=order(), limit_e4=9_000, quantity_e2=5_00
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "event"),
+    [
+        (
+            Accepted(order_id="x", filled_e2=None, remaining_e2=3_00),
+            OrderAmended(
+                at_us=NOW_US,
+                client_order_id="run-1",
+                order_id="x",
+                limit_e4=9_000,
+                quantity_e2=5_00,
+                remaining_e2=3_00,
+            ),
+        ),
+        (
+            Rejected(code="invalid_price", message="off grid"),
+            AmendRefused(
+                at_us=NOW_US, client_order_id="run-1", code="invalid_price", message="off grid"
+            ),
+        ),
+        (
+            Unknown(reason="time-out"),
+            OrderUnknown(at_us=NOW_US, client_order_id="run-1", reason="time-out"),
+        ),
+    ],
+)
+def test_what_the_answer_to_an_amendment_says(outcome, event):
+    assert amended(AMEND, outcome, NOW_US) == event
 
 
 def test_an_unreadable_answer_to_a_cancel_leaves_the_order_as_it_is():

@@ -1,5 +1,6 @@
 """What the exchange's report may change in our books, and what it proves."""
 
+import msgspec
 import pytest
 
 from framework.facts import take_in
@@ -48,6 +49,18 @@ def remote(status: RemoteStatus, *, filled: int = 0, client_order_id: str = "run
         filled_e2=filled,
         remaining_e2=10_00 - filled,
     )
+
+
+def test_at_recovery_the_exchanges_terms_of_an_amended_order_are_taken_over(state):
+    live = sent(state, OrderFact.ACCEPTED)
+    row = msgspec.structs.replace(remote(RemoteStatus.OPEN), limit_e4=9_500, quantity_e2=6_00)
+
+    take_in(state, account_report(at_us=LATER_US, orders=(row,)))
+    before = live.order.limit_e4
+    take_in(state, account_report(at_us=LATER_US, orders=(row,), recovery=True))
+
+    assert before == 9_300
+    assert (live.order.limit_e4, live.order.quantity_e2) == (9_500, 6_00)
 
 
 def test_decisions_wait_for_a_recovery_report_that_is_whole():

@@ -5,8 +5,9 @@ from decimal import Decimal
 import pytest
 
 from framework.model.account import OwnedFill
-from framework.model.commands import CancelOrder, SubmitOrder, Unsubscribe
+from framework.model.commands import AmendOrder, CancelOrder, SubmitOrder, Unsubscribe
 from framework.model.events import (
+    AmendRefused,
     BookInvalidated,
     CancelRefused,
     ClockTicked,
@@ -14,6 +15,7 @@ from framework.model.events import (
     IntentRefused,
     LedgerRead,
     OrderAbsent,
+    OrderAmended,
     OrderCancelled,
     OrderFilled,
     OrderRejected,
@@ -248,6 +250,24 @@ def test_tells_what_stops_every_market(header):
         "p is quarantined: faults",
         "not to be trusted: a gap",
     ]
+
+
+def test_tells_what_an_order_is_to_become_and_then_is(header):
+    sent = order(client_order_id="c", limit="0.93")
+    terms = {"client_order_id": "c", "order_id": "x", "limit_e4": 9_400, "quantity_e2": 5_00}
+    answers = (
+        OrderAmended(at_us=3, remaining_e2=None, **terms),
+        AmendRefused(at_us=4, client_order_id="c", code="no", message="m"),
+    )
+    commands = SubmitOrder(order=sent), AmendOrder(order=sent, **terms)
+
+    records = happened(ClockTicked(at_us=1), commands=commands) + happened(*answers)
+    steps = told(TICKER, header, records).steps
+
+    assert [step.kind for step in steps] == ["order", "amend", "amended", "amend_refused"]
+    assert "is to become buy 5" in steps[1].text
+    assert steps[2].numbers == {"limit": Decimal("0.94"), "contracts": 5}
+    assert steps[3].code == "no"
 
 
 def test_tells_cancels_and_the_end_of_following(header):

@@ -91,6 +91,130 @@ def test_reprices_by_cancelling_first_and_never_sends_beside_the_old_order():
     assert not plan.submit
 
 
+def amends(wish, live, *others):
+    plan = compare([wish], [live, *others], NOW_US + 5 * SECOND, PATIENCE, amends=True)
+    return plan.amend != (), plan
+
+
+def test_amends_instead_of_cancelling_where_the_exchange_can():
+    live, wish = working(limit="0.90"), entry_wish("0.91")
+
+    _, plan = amends(wish, live)
+
+    assert plan.amend == ((live, wish, "re-priced"),)
+    assert plan.submit == plan.cancel == ()
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        entry_wish("0.91", post_only=True),
+        entry_wish("0.91", time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL),
+        entry_wish("0.91", quantity_e2=10_01),
+    ],
+)
+def test_only_price_and_a_smaller_size_can_be_amended(wish):
+    amended, plan = amends(wish, working(limit="0.90"))
+
+    assert not amended
+    assert [why for _, why in plan.cancel] == ["re-priced"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"is_amendable": False},
+        {"booked_e2": 1_00, "reported_e2": 1_00},
+        {"reported_e2": 1_00},
+        {"cancel_us": NOW_US - 60 * SECOND},
+    ],
+)
+def test_an_order_in_doubt_is_cancelled_not_amended(change):
+    live = working(limit="0.90")
+    for name, value in change.items():
+        setattr(live, name, value)
+
+    amended, plan = amends(entry_wish("0.91"), live)
+
+    assert not amended
+    assert [other for other, _ in plan.cancel] == [live]
+
+
+limits = st.integers(1, 9).map(lambda cents: f"0.{cents}0")
+some_orders = st.lists(
+    st.builds(
+        lambda limit, side, state, name: working(
+            limit, side=side, state=state, client_order_id=name
+        ),
+        limits,
+        st.sampled_from(Side),
+        st.sampled_from([OrderState.OPEN, OrderState.PENDING, OrderState.UNKNOWN]),
+        st.sampled_from("abc"),
+    ),
+    max_size=3,
+    unique_by=lambda live: live.order.client_order_id,
+)
+some_wishes = st.lists(
+    st.builds(lambda limit, side: entry_wish(limit, side=side), limits, st.sampled_from(Side)),
+    max_size=2,
+    unique_by=lambda wish: wish.side,
+)
+
+
+@given(some_wishes, some_orders)
+def test_whatever_works_no_two_orders_of_ours_can_come_to_meet(wishes, orders):
+    plan = compare(wishes, orders, NOW_US + 60 * SECOND, PATIENCE, amends=True)
+
+    amended = [live for live, _, _ in plan.amend]
+    coming = [wish for _, wish, _ in plan.amend] + list(plan.submit)
+    staying = [live.order for live in orders if live not in amended]
+    assert not {id(live) for live in amended} & {id(live) for live, _ in plan.cancel}
+    assert not any(crosses(order, wish) for order in staying for wish in coming)
+    assert not any(crosses(other, wish) for other in coming for wish in coming)
+
+
+def test_of_two_orders_for_one_wish_none_is_amended_to_all_of_it():
+    two = [working_exit(quantity=7), working_exit(quantity=5, client_order_id="b")]
+
+    plan = compare([exit_wish(quantity_e2=4_00)], two, NOW_US + 5 * SECOND, PATIENCE, amends=True)
+
+    assert not plan.amend
+    assert len(plan.cancel) == 2
+
+
+def test_new_terms_never_meet_another_order_of_ours():
+    other = working("0.09", side=Side.NO, client_order_id="b")
+    wishes = [entry_wish("0.91"), entry_wish("0.09", side=Side.NO)]
+
+    plan = compare(wishes, [working("0.90"), other], NOW_US + 5 * SECOND, PATIENCE, amends=True)
+
+    assert not plan.amend
+    assert [why for _, why in plan.cancel] == ["re-priced"]
+
+
+def test_two_amendments_at_once_never_meet_each_other():
+    wishes = [entry_wish("0.92"), entry_wish("0.08", side=Side.NO)]
+    working_now = [working("0.90"), working("0.07", side=Side.NO, client_order_id="b")]
+
+    plan = compare(wishes, working_now, NOW_US + 5 * SECOND, PATIENCE, amends=True)
+
+    assert [live.order.client_order_id for live, _, _ in plan.amend] == ["run-1"]
+    assert [live.order.client_order_id for live, _ in plan.cancel] == ["b"]
+
+
+def test_an_order_left_out_is_not_counted_meanwhile():
+    orders = WorkingOrders()
+    live, other = working(), working(client_order_id="b")
+    orders.add(live)
+    orders.add(other)
+
+    with orders.without(live):
+        inside = orders.in_market(live.order.ticker), tuple(orders.live())
+
+    assert inside == ((other,), (other,))
+    assert tuple(orders.live()) == (live, other)
+
+
 def test_does_not_reprice_before_its_patience_ends():
     plan = compare([entry_wish("0.91")], [working("0.90")], NOW_US + 5 * SECOND - 1, PATIENCE)
 

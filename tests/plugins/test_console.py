@@ -1,3 +1,4 @@
+from decimal import Decimal
 from io import StringIO
 
 import pytest
@@ -8,6 +9,7 @@ from framework.model.commands import QueryOrder, SubmitOrder
 from framework.model.events import (
     ClockTicked,
     ExchangeStatusChanged,
+    ExchangeWarned,
     LedgerRead,
     MarketListed,
     MarketSettled,
@@ -116,6 +118,15 @@ PAUSES = (Pause(shard=None, reason="maintenance"),)
         (
             PluginQuarantined(at_us=NOW_US, plugin="odd", reason="10 faults"),
             "plugin odd is not asked any more: 10 faults",
+        ),
+        (
+            ExchangeWarned(
+                at_us=NOW_US,
+                what="rate limit write/2",
+                value=Decimal("0.85"),
+                limit=Decimal("0.8"),
+            ),
+            "rate limit write/2 is at 0.85, beyond 0.8",
         ),
         (
             OrderUnknown(at_us=NOW_US, client_order_id="run-7", reason="no reply"),

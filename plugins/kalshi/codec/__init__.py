@@ -7,7 +7,7 @@ and field names. `fixed_point` is today's dialect.
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,9 @@ from framework.model.events import AnyEvent, BookChanged, BookReplaced
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.orders import Fill, Order
 from framework.model.units import E6, Micros, Ticker
+
+if TYPE_CHECKING:
+    from plugins.kalshi.codec.extras import Extras
 
 Json: TypeAlias = dict[str, Any]
 """One decoded JSON object of the exchange, before its fields are read."""
@@ -53,13 +56,21 @@ class Drift:
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One HTTP request below the API's root; `template` is the path as costs are listed."""
+    """One HTTP request below the API's root.
+
+    Attributes:
+        template: The path as costs are listed.
+        shard: Which shard pays for a write; None when the exchange routes it by itself.
+        items: How many orders of a batch are paid for.
+    """
 
     method: str
     path: str
     template: str
     query: Query = {}
     body: bytes = b""
+    shard: int | None = None
+    items: int = 1
 
 
 class Frame(msgspec.Struct, gc=False):
@@ -147,6 +158,10 @@ class Codec(Protocol):
     @property
     def capabilities(self) -> Capabilities:
         """What orders can do in this dialect."""
+
+    @property
+    def extras(self) -> "Extras | None":
+        """Amendments, batches, order groups, queue positions; None where there are none."""
 
     # --------------------------------------------------------------------------- orders
 

@@ -1,53 +1,33 @@
-"""Today's dialect: dollars as fixed-point strings, orders on the YES book (V2 endpoints).
-
-An order buys an outcome: buying YES at p is a bid at p, buying NO at q is an ask at 1 - q, and
-an exit is a purchase of the other outcome, so it needs no third case.
-"""
+"""Today's dialect, whole: dollars as fixed-point strings; what the account's lists say."""
 
 from collections.abc import Callable
-from typing import Final, TypeVar
+from typing import TypeVar
 
 import msgspec
 
-from framework.exchange import Accepted, Capabilities, MarketQuery, Outcome, Unknown
+from framework.exchange import Capabilities, MarketQuery
 from framework.model.account import RemoteOrder, RemotePosition
-from framework.model.commands import CancelOrder
 from framework.model.market import EventGroup, Market, Series, Settlement
-from framework.model.orders import Fill, Order, TimeInForce
-from framework.model.units import E2, E6, Micros, Side
-from plugins.kalshi.codec import Json, Query, Request, records, values
-from plugins.kalshi.codec.fixed_point_stream import FixedPointStream
-from plugins.kalshi.codec.numbers import count_e2, count_text, ms_us, price_text, time_us
+from framework.model.orders import Fill
+from framework.model.units import E6, Micros
+from plugins.kalshi.codec import Json, Query, records, values
+from plugins.kalshi.codec.extras import Extras
+from plugins.kalshi.codec.fixed_point_groups import FixedPointGroups
+from plugins.kalshi.codec.fixed_point_orders import Terms
+from plugins.kalshi.codec.numbers import time_us
 
-ORDERS: Final = "/portfolio/events/orders"
-_SECOND_US: Final = 1_000_000
-_SIDES: Final = {Side.YES: "bid", Side.NO: "ask"}
-_TIMES_IN_FORCE: Final = {
-    TimeInForce.GOOD_TILL_CANCELLED: "good_till_canceled",
-    TimeInForce.IMMEDIATE_OR_CANCEL: "immediate_or_cancel",
-    TimeInForce.FILL_OR_KILL: "fill_or_kill",
-}
 _Value = TypeVar("_Value")
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
-class _OrderReply(msgspec.Struct):
-    """A reply to a write; only the id must be readable (the rest is told again elsewhere)."""
-
-    order_id: str
-    fill_count: object = None
-    remaining_count: object = None
-    reduced_by: object = None
-    ts_ms: object = None
-
-
-class FixedPoint(FixedPointStream):
+class FixedPoint(FixedPointGroups):
     """The fixed-point dialect."""
 
-    def __init__(self, *, subaccount: int | None = None) -> None:
-        super().__init__(subaccount=subaccount)
+    def __init__(self, *, subaccount: int | None = None, terms: Terms | None = None) -> None:
+        super().__init__(subaccount=subaccount, terms=terms)
+        self.extras: Extras = self
         self.capabilities = Capabilities(
-            amend=False,
+            amend=True,
             immediate_or_cancel=True,
             reduce_only=True,
             post_only=True,
@@ -55,88 +35,6 @@ class FixedPoint(FixedPointStream):
             fills_by_rest=True,
             fractional_quantities=True,
         )
-
-    # --------------------------------------------------------------------------- orders
-
-    def create(self, order: Order) -> Request:
-        """Write an order; its shard is left to the exchange, which routes by ticker."""
-        body: dict[str, str | int | bool] = {
-            "ticker": order.ticker,
-            "side": _SIDES[order.side],
-            "count": count_text(order.quantity_e2),
-            "price": price_text(order.yes_limit_e4),
-            "time_in_force": _TIMES_IN_FORCE[order.time_in_force],
-            "self_trade_prevention_type": "taker_at_cross",
-            "client_order_id": order.client_order_id,
-        }
-        if order.post_only:
-            body["post_only"] = True
-        if order.reduce_only:
-            body["reduce_only"] = True
-        if order.expires_us is not None and (
-            order.time_in_force is TimeInForce.GOOD_TILL_CANCELLED
-        ):
-            # Whole seconds, and a past one is refused: so round up, by less than a second.
-            body["expiration_time"] = -(-order.expires_us // _SECOND_US)
-        if self.subaccount is not None:
-            body["subaccount"] = self.subaccount
-        return Request(method="POST", path=ORDERS, template=ORDERS, body=msgspec.json.encode(body))
-
-    def created(self, body: bytes) -> Outcome:
-        """Read the reply to an order: without an order id nobody can say what it did."""
-        reply = self._reply(body)
-        if reply is None:
-            return Unknown(reason="the reply to the order holds no order id")
-        return Accepted(
-            order_id=reply.order_id,
-            filled_e2=self._count(reply.fill_count),
-            remaining_e2=self._count(reply.remaining_count),
-            at_us=ms_us(reply.ts_ms) if isinstance(reply.ts_ms, int) else None,
-        )
-
-    def cancel(self, cancel: CancelOrder) -> Request:
-        """Write a cancel; without the market it would only look on shard 0."""
-        return Request(
-            method="DELETE",
-            path=f"{ORDERS}/{cancel.order_id}",
-            template=f"{ORDERS}/{{order_id}}",
-            query={"market_ticker": cancel.ticker, **self._account()},
-        )
-
-    def cancelled(self, body: bytes) -> Outcome:
-        """Read the reply to a cancel: it tells what was taken out, not what had traded."""
-        reply = self._reply(body)
-        if reply is None:
-            return Unknown(reason="the reply to the cancel holds no order id")
-        return Accepted(
-            order_id=reply.order_id,
-            filled_e2=None,
-            remaining_e2=0,
-            cancelled_e2=self._count(reply.reduced_by),
-            at_us=ms_us(reply.ts_ms) if isinstance(reply.ts_ms, int) else None,
-        )
-
-    def cancel_all(self) -> Request:
-        """Write a cancel of every order; the exchange sweeps after it has answered."""
-        return Request(method="DELETE", path=ORDERS, template=ORDERS, query=self._account())
-
-    def _account(self) -> Query:
-        return {} if self.subaccount is None else {"subaccount": self.subaccount}
-
-    def _reply(self, body: bytes) -> _OrderReply | None:
-        try:
-            reply = msgspec.json.decode(body, type=_OrderReply)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            self.drift.count("order reply: unreadable")
-            return None
-        return reply if reply.order_id else None
-
-    def _count(self, text: object) -> E2 | None:
-        try:
-            return count_e2(text) if isinstance(text, str) else None
-        except ValueError:
-            self.drift.count("order reply: unreadable count")
-            return None
 
     # ---------------------------------------------------------------------------- lists
 

@@ -10,7 +10,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from framework.exchange import MarketQuery
-from framework.model.commands import CancelOrder
+from framework.model.commands import AmendOrder, CancelOrder
 from framework.model.market import MarketStatus
 from framework.model.orders import Order, Purpose, TimeInForce
 from framework.model.units import Side
@@ -19,6 +19,8 @@ from plugins.kalshi.candles import Candle
 from plugins.kalshi.codec import Request, frames, records
 from plugins.kalshi.codec.documented import FEE_TYPES, MESSAGES, OBJECTS
 from plugins.kalshi.codec.fixed_point import FixedPoint
+from plugins.kalshi.codec.fixed_point_groups import GroupRecord, QueueRecord
+from plugins.kalshi.codec.fixed_point_orders import Terms
 from plugins.kalshi.limits import AccountLimits, EndpointCosts
 from plugins.kalshi.schedule import Schedule
 from plugins.kalshi.subscriptions import BOOK
@@ -162,6 +164,24 @@ _REPLIES: Final = (
         known=OBJECTS["balance"],
         query=frozenset({"subaccount"}),
     ),
+    Object(
+        where="GET /portfolio/order_groups",
+        place="order_groups[]",
+        record=GroupRecord,
+        query=frozenset({"subaccount", "exchange_index"}),
+    ),
+    Object(
+        where="GET /portfolio/order_groups/{order_group_id}",
+        record=GroupRecord,
+        query=frozenset({"subaccount", "exchange_index"}),
+    ),
+    Object(
+        where="GET /portfolio/orders/queue_positions",
+        place="queue_positions[]",
+        record=QueueRecord,
+        query=frozenset({"subaccount", "market_tickers", "event_ticker"}),
+    ),
+    Object(where="GET /portfolio/orders/{order_id}/queue_position", record=QueueRecord),
     Object(where="GET /exchange/user_data_timestamp", record=_AsOf),
     Object(where="GET /account/limits", record=AccountLimits),
     Object(where="GET /account/endpoint_costs", record=EndpointCosts),
@@ -245,16 +265,29 @@ def _sample(time_in_force: TimeInForce, **terms: Any) -> Order:
 
 
 def _requests() -> Iterator[Sent]:
-    codec = FixedPoint(subaccount=1)
+    codec = FixedPoint(subaccount=1, terms=Terms(cancel_on_pause=True))
+    yielding = FixedPoint(terms=Terms(self_trade_prevention="maker"))
     orders = [
         _sample(TimeInForce.GOOD_TILL_CANCELLED, post_only=True, expires_us=1_000_000),
         _sample(TimeInForce.IMMEDIATE_OR_CANCEL, reduce_only=True),
         _sample(TimeInForce.FILL_OR_KILL),
     ]
-    yield _sent([codec.create(order) for order in orders])
+    yield _sent([codec.create_in(order, "g") for order in orders] + [yielding.create(orders[0])])
     cancel = CancelOrder(client_order_id="c", order_id="o", ticker="T", shard=0, reason="sample")
     yield _sent([codec.cancel(cancel)])
     yield _sent([codec.cancel_all()])
+    amended = AmendOrder(
+        client_order_id="c", order_id="o", order=orders[0], limit_e4=9_000, quantity_e2=100
+    )
+    no = msgspec.structs.replace(orders[0], side=Side.NO)
+    yield _sent([codec.amend(amended), codec.amend(msgspec.structs.replace(amended, order=no))])
+    yield _sent([codec.decrease(cancel, by_e2=1), codec.decrease(cancel, to_e2=1)])
+    yield _sent([codec.create_batch(orders, {})])
+    yield _sent([codec.cancel_batch([cancel])])
+    yield _sent([codec.create_group(1, 0)])
+    yield _sent([codec.limit_group("g", 1, 0)])
+    for verb in ("reset", "trigger", "delete"):
+        yield _sent([codec.change_group("g", verb, 0)])
 
 
 def _sent(requests: Sequence[Request]) -> Sent:

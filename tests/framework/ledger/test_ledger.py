@@ -111,6 +111,15 @@ class TestHalt:
         assert [refusal.client_order_id for refusal in refused] == ["run-1"]
         assert committed(ledger) == [leaving(2)]
 
+    def test_it_objects_to_changes_of_entries_and_not_of_exits(self, ledger):
+        orders = [entry(1), leaving(2)]
+        before = ledger.objections(orders)
+        ledger.halt("enough", NOW_US)
+
+        assert before == [None, None]
+        assert ledger.objections(orders) == ["halted: enough", None]
+        assert committed(ledger) == []
+
     def test_it_survives_a_restart(self, ledger, opened):
         ledger.halt("enough", NOW_US)
         ledger.close()
@@ -238,6 +247,11 @@ class TestFailure:
 
         assert [refusal.client_order_id for refusal in refused] == ["run-1", "run-2"]
         assert all("database is locked" in refusal.reason for refusal in refused)
+
+    def test_nothing_is_changed_at_the_exchange_meanwhile(self, ledger, stranger):
+        objections = ledger.objections([entry(1), leaving(2)])
+
+        assert all("database is locked" in why for why in objections)
 
     def test_facts_that_could_not_be_written_are_written_later(self, ledger, stranger):
         with pytest.raises(LedgerError, match="database is locked"):

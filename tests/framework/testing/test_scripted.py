@@ -169,14 +169,43 @@ async def test_cancels_everything_at_once():
     assert {row.status for row in exchange.held.orders.values()} == {RemoteStatus.CANCELLED}
 
 
-async def test_an_amendment_is_refused_unless_scripted():
-    amendment = AmendOrder(
-        client_order_id="run-1", order_id="x", order=order(), limit_e4=9_000, quantity_e2=5_00
+def amendment(order_id, quantity_e2=5_00):
+    return AmendOrder(
+        client_order_id="run-1",
+        order_id=order_id,
+        order=order(),
+        limit_e4=9_000,
+        quantity_e2=quantity_e2,
     )
 
-    (outcome,) = await ScriptedExchange().amend([amendment])
 
-    assert outcome.code == "not_scripted"
+async def test_an_order_that_rests_takes_its_new_terms():
+    exchange = ScriptedExchange()
+    taken = exchange.rest(order())
+
+    (outcome,) = await exchange.amend([amendment(taken.order_id)])
+
+    row = exchange.held.orders[taken.order_id]
+    assert outcome.remaining_e2 == 5_00
+    assert (row.limit_e4, row.quantity_e2, row.remaining_e2) == (9_000, 5_00, 5_00)
+    assert len(exchange.amendments) == 1
+
+
+async def test_an_order_that_does_not_rest_or_traded_more_is_not_amended():
+    exchange = ScriptedExchange()
+    taken = exchange.rest(order())
+    exchange.fill(order(), quantity=5, told=False)
+
+    gone, small = await exchange.amend([amendment("x"), amendment(taken.order_id)])
+
+    assert (gone.code, small.code) == ("not_found", "invalid_order_size")
+
+
+async def test_an_amendment_is_answered_as_the_test_says():
+    exchange = ScriptedExchange()
+    exchange.answer("amend", Unknown(reason="time-out"))
+
+    assert await exchange.amend([amendment("x")]) == [Unknown(reason="time-out")]
 
 
 async def test_follows_what_is_subscribed():

@@ -1,18 +1,16 @@
+from decimal import Decimal
+
 import anyio
 import pytest
 
-from framework.errors import InvariantError
-from framework.exchange import Accepted, MarketQuery, Rejected, Unknown
-from framework.model.commands import AmendOrder, CancelOrder
-from framework.model.events import MarketChanged, MarketListed, MarketSettled
+from framework.exchange import Accepted, MarketQuery, Rejected
+from framework.model.events import ExchangeWarned, MarketChanged, MarketListed, MarketSettled
 from framework.model.orders import Order, Purpose
 from framework.model.units import Side
-from framework.run import Mode
 
 ORDERS = "/portfolio/events/orders"
-GRID = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]
-CANCEL = CancelOrder(client_order_id="c-1", order_id="o-1", ticker="A", shard=0, reason="")
 TAKEN = (201, {"order_id": "o-1", "fill_count": "0.00", "remaining_count": "10.00", "ts_ms": 5})
+GRID = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]
 
 
 def order(number=1, purpose=Purpose.ENTRY):
@@ -37,152 +35,19 @@ def submit(*orders):
     return main
 
 
-def cancel(*cancels):
+def test_a_nearly_used_rate_limit_is_told_as_an_event(trade, server, listen):
     async def main(exchange, run):
-        return await exchange.cancel(cancels)
+        async with listen(exchange) as heard:
+            exchange.rest.limits.shard(2).take(85)
+            await run.clock.sleep(0.01)
+            return [event for batch in heard for event in batch if type(event) is ExchangeWarned]
 
-    return main
-
-
-def test_an_order_that_was_taken_is_accepted(trade, server):
-    server.always("POST", ORDERS, TAKEN)
-
-    outcomes, _ = trade(submit(order()))
-
-    assert outcomes == [Accepted(order_id="o-1", filled_e2=0, remaining_e2=1_000, at_us=5_000)]
-    assert [seen.body["client_order_id"] for seen in server.asked("POST", ORDERS)] == ["c-1"]
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 429])
-def test_a_definite_refusal_is_a_rejection(trade, server, status):
-    server.always("POST", ORDERS, (status, {"error": {"code": "c", "message": "m"}}))
-
-    outcomes, _ = trade(submit(order()))
-
-    assert outcomes == [Rejected(code="c", message="m")]
-    assert len(server.asked("POST", ORDERS)) == 1
-
-
-@pytest.mark.parametrize(
-    ("answer", "after_s"),
-    [
-        ((408, b""), 0),
-        ((500, b""), 0),
-        ((502, b"<html>"), 0),
-        ((503, b""), 0),
-        ((504, b""), 0),
-        ((302, b""), 0),
-        ((200, b""), 0),
-        ((200, {"error": {"code": "deprecated_v1_order_endpoint"}}), 0),
-        ((201, {"order": {"order_id": "o-1"}}), 0),
-        ((201, b"\xff"), 0),
-        ("cut", 0),
-        ("hang", 10),
-    ],
-)
-def test_anything_else_is_unknown_and_sent_exactly_once(trade, server, answer, after_s):
-    server.always("POST", ORDERS, answer)
-
-    (outcome,), at_s = trade(submit(order()))
-
-    assert isinstance(outcome, Unknown)
-    assert at_s == after_s
-    assert len(server.asked("POST", ORDERS)) == 1
-
-
-def test_each_of_several_orders_has_its_own_outcome_in_its_place(trade, server):
-    def answer(seen):
-        number = seen.body["client_order_id"]
-        return {"c-1": TAKEN, "c-2": (400, {"error": {"code": "x"}}), "c-3": (500, b"")}[number]
-
-    server.always("POST", ORDERS, answer)
-
-    outcomes, _ = trade(submit(order(1), order(2), order(3)))
-
-    assert [type(outcome) for outcome in outcomes] == [Accepted, Rejected, Unknown]
-    assert len(server.asked("POST", ORDERS)) == 3
-
-
-def test_no_order_is_no_outcome(trade, server):
-    assert trade(submit())[0] == []
-    assert server.asked("POST", ORDERS) == []
-
-
-def test_entries_beyond_the_budget_are_refused_here_and_exits_are_not(trade, server):
-    server.always("POST", ORDERS, TAKEN)
-
-    async def main(exchange, run):
-        exchange.rest.limits.write.take(370)
-        entry, way_out = await exchange.submit([order(1), order(2, Purpose.EXIT)])
-        return entry, way_out
-
-    entry, way_out = trade(main)
-    assert entry == Rejected(code="rate_limited", message="not sent: the write budget is used up")
-    assert isinstance(way_out, Accepted)
-    assert [seen.body["client_order_id"] for seen in server.asked("POST", ORDERS)] == ["c-2"]
-
-
-def test_paper_mode_sends_no_order(trade, server):
-    async def main(exchange, run):
-        return [
-            *await exchange.submit([order()]),
-            *await exchange.cancel([CANCEL]),
-            await exchange.cancel_all(),
-        ]
-
-    assert {outcome.code for outcome in trade(main, mode=Mode.PAPER)} == {"paper"}
-    assert [seen for seen in server.requests if seen.method != "GET"] == []
-
-
-def test_a_cancel_names_its_market(trade, server):
-    server.always("DELETE", f"{ORDERS}/o-1", {"order_id": "o-1", "reduced_by": "1.00", "ts_ms": 5})
-
-    (outcome,) = trade(cancel(CANCEL))
-
-    assert outcome == Accepted(
-        order_id="o-1", filled_e2=None, remaining_e2=0, cancelled_e2=1_00, at_us=5_000
+    (told,) = trade(main)
+    assert (told.what, told.value, told.limit) == (
+        "rate limit write/2",
+        Decimal("0.85"),
+        Decimal("0.8"),
     )
-    assert server.requests[-1].query == {"market_ticker": "A"}
-
-
-def test_a_cancel_of_an_order_that_is_gone_is_rejected(trade, server):
-    (outcome,) = trade(cancel(CANCEL))
-
-    assert outcome == Rejected(code="not_found", message="not found")
-
-
-def test_an_empty_list_of_cancels_is_refused_before_anything_is_sent(trade, server):
-    async def main(exchange, run):
-        with pytest.raises(ValueError, match="nothing to cancel"):
-            await exchange.cancel([])
-
-    trade(main)
-    assert [seen for seen in server.requests if seen.method == "DELETE"] == []
-
-
-@pytest.mark.parametrize(
-    ("answer", "kind"), [({}, Accepted), ((400, b""), Rejected), ((500, b""), Unknown)]
-)
-def test_everything_can_be_cancelled_at_once(trade, server, answer, kind):
-    server.always("DELETE", ORDERS, answer)
-
-    async def main(exchange, run):
-        return await exchange.cancel_all()
-
-    assert isinstance(trade(main), kind)
-
-
-def test_an_amendment_is_not_refused_in_silence(trade, server):
-    amendment = AmendOrder(
-        client_order_id="c-1", order_id="o-1", order=order(), limit_e4=5_700, quantity_e2=1_000
-    )
-
-    async def main(exchange, run):
-        assert not exchange.capabilities.amend
-        with pytest.raises(InvariantError, match=r"capabilities\.amend is False"):
-            await exchange.amend([amendment])
-
-    trade(main)
 
 
 # ----------------------------------------------------------------------------- life cycle

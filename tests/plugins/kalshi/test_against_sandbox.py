@@ -14,7 +14,7 @@ from framework.clock import run_virtual
 from framework.exchange import Accepted, MarketQuery, Rejected, Surprises, Unknown
 from framework.model.account import RemoteStatus
 from framework.model.book import BookState, OrderBook
-from framework.model.commands import CancelOrder, QueryOrder
+from framework.model.commands import AmendOrder, CancelOrder, QueryOrder
 from framework.model.events import (
     BookChanged,
     BookInvalidated,
@@ -96,31 +96,32 @@ class Watch:
                     book.change(event.side, event.price_e4, event.change_e2)
 
 
-@pytest.fixture
-def session():
+def play(test):
     """Run `test(exchange, run, watch, plugin)` against a seeded world of three minutes."""
 
-    def session(test):
-        async def main(clock):
-            plugin = sandbox.Sandbox()
-            run = SandboxRun(clock, plugin)
-            async with AsyncExitStack() as opened:
-                await opened.enter_async_context(plugin.open_service(run))
-                exchange = await opened.enter_async_context(Kalshi().open_exchange(run))
-                watch = Watch(exchange)
-                async with anyio.create_task_group() as tasks:
-                    tasks.start_soon(watch.listen)
-                    await exchange.subscribe(
-                        [found.ticker async for found in exchange.markets(MarketQuery())]
-                    )
-                    await clock.sleep(20)
-                    result = await test(exchange, run, watch, plugin)
-                    tasks.cancel_scope.cancel()
-            return result
+    async def main(clock):
+        plugin = sandbox.Sandbox()
+        run = SandboxRun(clock, plugin)
+        async with AsyncExitStack() as opened:
+            await opened.enter_async_context(plugin.open_service(run))
+            exchange = await opened.enter_async_context(Kalshi().open_exchange(run))
+            watch = Watch(exchange)
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(watch.listen)
+                await exchange.subscribe(
+                    [found.ticker async for found in exchange.markets(MarketQuery())]
+                )
+                await clock.sleep(20)
+                result = await test(exchange, run, watch, plugin)
+                tasks.cancel_scope.cancel()
+        return result
 
-        return run_virtual(main)
+    return run_virtual(main)
 
-    return session
+
+@pytest.fixture
+def session():
+    return play
 
 
 def order(ticker, number=1, side=Side.YES, limit=100, **terms):
@@ -130,9 +131,8 @@ def order(ticker, number=1, side=Side.YES, limit=100, **terms):
         side=side,
         limit_e4=limit,
         quantity_e2=500,
-        purpose=Purpose.ENTRY,
         strategy="s",
-        **terms,
+        **{"purpose": Purpose.ENTRY, **terms},
     )
 
 
@@ -353,3 +353,139 @@ def test_a_pause_of_the_whole_exchange_is_noticed_and_its_end_too(session):
     assert spared.message.startswith("not sent: ")
     assert isinstance(taken, Accepted)
     assert [bool(event.pauses) for event in told] == [True, False]
+
+
+# ---------------------------------------------------------- one session of changes to orders
+
+
+def cancel_of(ticker, taken, number):
+    return CancelOrder(
+        client_order_id=f"t-{number}", order_id=taken.order_id, ticker=ticker, shard=0, reason=""
+    )
+
+
+async def amended(exchange, ticker, ask):
+    sent = order(ticker, 1)
+    (taken,) = await exchange.submit([sent])
+    terms = {"client_order_id": "t-1", "order_id": taken.order_id, "order": sent}
+    query = QueryOrder(client_order_id="t-1", order_id=None, ticker=ticker)
+    (rests,) = await exchange.amend([AmendOrder(**terms, limit_e4=200, quantity_e2=400)])
+    found = await exchange.find(query)
+    (off,) = await exchange.amend([AmendOrder(**terms, limit_e4=201, quantity_e2=400)])
+    (traded,) = await exchange.amend([AmendOrder(**terms, limit_e4=ask, quantity_e2=400)])
+    return taken, rests, found, off, traded, await exchange.find(query)
+
+
+async def decreased(exchange, ticker):
+    (taken,) = await exchange.submit([order(ticker, 2)])
+    one = cancel_of(ticker, taken, 2)
+    before = await exchange.queue.position(taken.order_id)
+    less = await exchange.orders.decrease(one, by_e2=200)
+    listed = await exchange.queue.positions([ticker])
+    nothing = await exchange.orders.decrease(one, to_e2=0)
+    return before, less, listed, nothing, await exchange.orders.decrease(one, by_e2=100)
+
+
+async def batched(exchange, ticker):
+    wanted = [order(ticker, 3), order(ticker, 4, limit=101), order(ticker, 5)]
+    placed = await exchange.submit(wanted)
+    cancels = [cancel_of(ticker, placed[at], at + 3) for at in (0, 2)]
+    return placed, await exchange.cancel(cancels), await exchange.cancel(cancels)
+
+
+async def grouped(exchange):
+    groups = exchange.groups
+    made = await groups.create(5)
+    alone = await groups.get(made.group_id)
+    told = [
+        await groups.limit(made.group_id, 7),
+        await groups.trigger(made.group_id),
+        await groups.reset(made.group_id),
+    ]
+    listed = await groups.list()
+    deleted = [await groups.delete(made.group_id), await groups.delete(made.group_id)]
+    return made, alone, told, listed, deleted, await groups.list()
+
+
+async def braked(exchange, ticker, ask):
+    exchange.brake(1)
+    (rests,) = await exchange.submit([order(ticker, 6)])
+    (takes,) = await exchange.submit([order(ticker, 7, limit=ask)])
+    (late,) = await exchange.submit([order(ticker, 8)])
+    way_out = order(ticker, 9, Side.NO, 9_900 - ask, purpose=Purpose.EXIT)
+    (leaves,) = await exchange.submit([way_out])
+    return rests, takes, late, leaves
+
+
+@pytest.fixture(scope="module")
+def changes():
+    """What one session answered to every change of an order, and what its stream said."""
+
+    async def main(exchange, run, watch, plugin):
+        ticker, ask = liquid(watch)
+        done = {
+            "amended": await amended(exchange, ticker, ask),
+            "decreased": await decreased(exchange, ticker),
+            "batched": await batched(exchange, ticker),
+            "grouped": await grouped(exchange),
+            "braked": await braked(exchange, ticker, ask),
+        }
+        await run.clock.sleep(1)
+        return done | {"watch": watch, "surprises": dict(exchange.codec.drift.counters)}
+
+    return play(main)
+
+
+def test_an_amended_order_keeps_its_ids_and_takes_its_new_terms(changes):
+    taken, rests, found, off, traded, end = changes["amended"]
+    fills = [event.fill for event in changes["watch"].of(OrderFilled)]
+    bought = sum(fill.quantity_e2 for fill in fills if fill.client_order_id == "t-1")
+
+    assert (rests.order_id, rests.remaining_e2) == (taken.order_id, 400)
+    assert (found.limit_e4, found.quantity_e2, found.order_id) == (200, 400, taken.order_id)
+    assert off.code == "invalid_price"
+    assert bought == 400 - traded.remaining_e2 > 0
+    assert end.filled_e2 == bought
+
+
+def test_a_decreased_order_keeps_its_place_in_the_queue(changes):
+    before, less, listed, nothing, gone = changes["decreased"]
+
+    assert less.remaining_e2 == 300
+    assert (before.order_id, before.ahead_e2) in [(one.order_id, one.ahead_e2) for one in listed]
+    assert nothing.remaining_e2 == 0
+    assert isinstance(gone, Rejected)
+
+
+def test_a_batch_is_taken_in_part_and_cancelled_as_one(changes):
+    placed, first, again = changes["batched"]
+    ended = {event.client_order_id for event in changes["watch"].of(OrderCancelled)}
+
+    assert [type(outcome) for outcome in placed] == [Accepted, Rejected, Accepted]
+    assert [outcome.cancelled_e2 for outcome in first] == [500, 500]
+    assert [outcome.code for outcome in again] == ["not_found"] * 2
+    assert {"t-3", "t-5"} <= ended
+
+
+def test_an_order_group_lives_through_its_verbs(changes):
+    made, alone, told, listed, (deleted, again), left = changes["grouped"]
+
+    assert (made.limit_e2, alone.limit_e2, alone.order_ids) == (500, 500, ())
+    assert [one.group_id for one in (*told, *listed, deleted)] == [made.group_id] * 5
+    assert listed[0].limit_e2 == 700
+    assert isinstance(again, Rejected)
+    assert left == ()
+
+
+def test_a_burst_of_entries_is_stopped_by_the_exchange_itself(changes):
+    rests, takes, late, leaves = changes["braked"]
+    ended = {event.order_id for event in changes["watch"].of(OrderCancelled)}
+
+    assert takes.filled_e2 > 100
+    assert rests.order_id in ended
+    assert isinstance(late, Rejected)
+    assert isinstance(leaves, Accepted)
+
+
+def test_nothing_the_exchange_says_of_changed_orders_is_a_surprise(changes):
+    assert changes["surprises"] == {}

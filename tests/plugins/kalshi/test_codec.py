@@ -7,7 +7,7 @@ def test_the_fixed_point_dialect_satisfies_the_protocol():
     codec: Codec = FixedPoint()
 
     assert codec.capabilities == Capabilities(
-        amend=False,
+        amend=True,
         immediate_or_cancel=True,
         reduce_only=True,
         post_only=True,

@@ -11,7 +11,7 @@ from plugins.kalshi.rest import ATTEMPTS, Lost, Reply
 
 STATUS = "/exchange/status"
 ORDERS = "/portfolio/events/orders"
-ORDER = Request(method="POST", path=ORDERS, template=ORDERS, body=b'{"ticker": "A"}')
+ORDER = Request(method="POST", path=ORDERS, template=ORDERS, body=b'{"ticker": "A"}', shard=0)
 
 
 async def failing(kind, action):
@@ -269,7 +269,8 @@ def test_the_accounts_own_budget_is_adopted(read_rest, server):
 
     async def main(rest, run):
         await rest.adopt_limits()
-        return rest.limits.read.capacity, rest.limits.cost("GET", "/x")
+        read = Request(method="GET", path="/x", template="/x")
+        return rest.limits.read.capacity, rest.limits.cost(read)
 
     assert read_rest(main) == (900, 1)
 

@@ -2,17 +2,46 @@ from plugins.kalshi.drift.contract import contract
 
 
 def test_an_order_is_written_with_every_field_that_it_can_have():
-    [create] = [one for one in contract().requests if one.where.startswith("POST")]
+    create = {one.where: one for one in contract().requests}["POST /portfolio/events/orders"]
 
-    assert {"ticker", "side", "count", "price", "client_order_id", "reduce_only"} <= set(
-        create.body
-    )
+    assert {
+        "ticker",
+        "side",
+        "count",
+        "price",
+        "client_order_id",
+        "reduce_only",
+        "cancel_order_on_pause",
+        "order_group_id",
+        "exchange_index",
+    } <= set(create.body)
+    assert create.body["self_trade_prevention_type"] == {"taker_at_cross", "maker"}
     assert create.body["time_in_force"] == {
         "good_till_canceled",
         "immediate_or_cancel",
         "fill_or_kill",
     }
     assert create.body["price"] is None
+
+
+def test_every_write_that_is_sent_is_in_the_contract():
+    order = "/portfolio/events/orders"
+    group = "/portfolio/order_groups"
+
+    assert {one.where for one in contract().requests} == {
+        f"POST {order}",
+        f"DELETE {order}",
+        f"DELETE {order}/{{order_id}}",
+        f"POST {order}/{{order_id}}/amend",
+        f"POST {order}/{{order_id}}/decrease",
+        f"POST {order}/batched",
+        f"DELETE {order}/batched",
+        f"POST {group}/create",
+        f"PUT {group}/{{order_group_id}}/limit",
+        f"PUT {group}/{{order_group_id}}/reset",
+        f"PUT {group}/{{order_group_id}}/trigger",
+        f"DELETE {group}/{{order_group_id}}",
+    }
 
 
 def test_every_message_that_is_decoded_is_in_the_contract():
