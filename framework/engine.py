@@ -55,7 +55,7 @@ class Engine:
             last_number: The highest number a client order id of this run carries already.
         """
         self.settings = settings or EngineSettings()
-        self.state = State()
+        self.state = State(names_orders=capabilities.client_order_ids)
         self._pipeline = pipeline
         self._run_id = run_id
         self._capabilities = capabilities
@@ -212,6 +212,8 @@ class Engine:
         for client_order_id in _drain(self.state.questions):
             live = self.state.orders.find(client_order_id)
             if live is None or (live.asked_us is not None and now - live.asked_us < _ASK_AGAIN_US):
+                continue
+            if self.state.is_undecidable(live):
                 continue
             live.asked_us = now
             self._commands.append(

@@ -35,6 +35,7 @@ from framework.model.events import (
     MarketChanged,
     MarketListed,
     ObservationArrived,
+    OrderRejected,
     RunStopping,
     TradingHalted,
     TradingResumed,
@@ -291,7 +292,8 @@ class Runtime:
             return self.status()
 
         def resume(_: dict[str, Any]) -> dict[str, Any]:
-            self.line.process([TradingResumed(at_us=self.run.clock.now_us())])
+            now = self.run.clock.now_us()
+            self.line.process([*self._decided(now), TradingResumed(at_us=now)])
             return self.status()
 
         def stop(_: dict[str, Any]) -> dict[str, Any]:
@@ -299,6 +301,16 @@ class Runtime:
             return self.status()
 
         return {"status": lambda _: self.status(), "halt": halt, "resume": resume, "stop": stop}
+
+    def _decided(self, now: Micros) -> Iterator[OrderRejected]:
+        """Yield, for each order that only a person can speak for, that it is not there."""
+        for live in self.engine.state.undecidable():
+            yield OrderRejected(
+                at_us=now,
+                client_order_id=live.order.client_order_id,
+                code="decided",
+                message="somebody looked at the exchange and resumed: it is not there",
+            )
 
     def status(self) -> dict[str, Any]:
         """Return what `framework status` shows."""
@@ -308,6 +320,7 @@ class Runtime:
             "mode": self.run.mode,
             "now_us": self.run.clock.now_us(),
             "halted": state.halted,
+            "undecided": [str(live.order) for live in state.undecidable()],
             "connected": state.connected,
             "events": self.line.count,
             "markets": len(state.markets),
@@ -337,6 +350,8 @@ class Runtime:
             close_us = None if watched is None else watched.market.close_us
             if close_us is not None and close_us <= self.run.clock.now_us():
                 yield f"{ticker} closed without a result: its position stays open"
+        for live in state.undecidable():
+            yield f"{live.order}: look whether it is at the exchange, then framework resume"
 
     def _result(self, reason: str) -> RunResult:
         return RunResult(
