@@ -5,6 +5,7 @@ only told whole by REST, so the stream's short life-cycle messages are answered 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 import anyio
@@ -51,6 +52,8 @@ REREAD_PAUSES_S: Final = (1, 2, 4, 8, 16)
 """A market can be missing, or not final yet, for a moment after it was announced."""
 BACKFILL_US: Final[Micros] = 60_000_000
 """How far before a lost connection fills are asked for again: lists may lag."""
+POLL_EVERY_S: Final = 30.0
+"""Between two reads of the followed markets where the stream does not tell of their life."""
 SETTLED: Final = "settled"
 _NEW: Final = frozenset({"created", "activated"})
 _Item = TypeVar("_Item")
@@ -107,8 +110,16 @@ class KalshiExchange:
         """
         await self.rest.adopt_limits()
         self._tasks.start_soon(self._listen)
+        if not self.codec.reach.lifecycle:
+            self._tasks.start_soon(self._poll)
         with anyio.move_on_after(OPEN_WITHIN_S):
             await self._stream.opened.wait()
+
+    async def _poll(self) -> None:
+        """Read the followed markets again and again: nothing else tells that one has closed."""
+        while True:
+            await self._clock.sleep(POLL_EVERY_S)
+            self.markets_uncertain()
 
     def close(self) -> None:
         """End the events, after those that still wait there."""
@@ -171,7 +182,10 @@ class KalshiExchange:
 
         async def one(order: Order) -> Outcome:
             request = self.codec.create(order)
-            return await self._write(request, self.codec.created, urgent=is_urgent(order))
+            if isinstance(request, Rejected):
+                return request
+            read = partial(self.codec.created, order)
+            return await self._write(request, read, urgent=is_urgent(order))
 
         return await self._each(orders, one)
 
@@ -195,17 +209,41 @@ class KalshiExchange:
             raise ValueError("nothing to cancel: an empty list must never mean everything")
 
         async def one(cancel: CancelOrder) -> Outcome:
-            return await self._write(self.codec.cancel(cancel), self.codec.cancelled, urgent=True)
+            read = partial(self.codec.cancelled, cancel)
+            return await self._write(self.codec.cancel(cancel), read, urgent=True)
 
         return await self._each(cancels, one)
 
     async def cancel_all(self) -> Outcome:
         """Cancel every order of the account; the sweep goes on after the answer."""
+        request = self.codec.cancel_all()
+        if request is None:
+            return await self._cancel_each()
         return await self._write(
-            self.codec.cancel_all(),
+            request,
             lambda _: Accepted(order_id="all", filled_e2=None, remaining_e2=None),
             urgent=True,
         )
+
+    async def _cancel_each(self) -> Outcome:
+        """Cancel what rests, one by one: one order that may still rest makes the answer unknown."""
+        orders, whole = await self._reader.resting()
+        cancels = [
+            CancelOrder(
+                client_order_id=order.client_order_id or "",
+                order_id=order.order_id,
+                ticker=order.ticker,
+                shard=order.shard,
+                reason="cancel all",
+            )
+            for order in orders
+        ]
+        outcomes = await self.cancel(cancels) if cancels else ()
+        doubts = [outcome for outcome in outcomes if not isinstance(outcome, Accepted)]
+        if doubts or not whole:
+            why = doubts[0] if doubts else "the list of resting orders can't be read whole"
+            return Unknown(reason=f"{len(doubts)} of {len(cancels)} not cancelled: {why}")
+        return Accepted(order_id="all", filled_e2=None, remaining_e2=None)
 
     async def _write(
         self, request: Request, read: Callable[[bytes], Outcome], *, urgent: bool
@@ -217,7 +255,7 @@ class KalshiExchange:
             return Rejected(code="rate_limited", message="not sent: the write budget is used up")
         if isinstance(reply, Lost):
             return Unknown(reason=reply.reason)
-        if reply.status in {200, 201}:
+        if 200 <= reply.status < 300:
             return read(reply.body)
         return outcome(reply.status, reply.body)
 

@@ -4,6 +4,8 @@ Every request costs tokens (10 unless listed otherwise) from the read or the wri
 of the write bucket is kept for cancels and exits: a burst of entries must never delay leaving.
 """
 
+from collections.abc import Mapping
+
 import anyio
 import msgspec
 
@@ -56,6 +58,26 @@ class EndpointCosts(msgspec.Struct, frozen=True):
 
 BASIC = AccountLimits(read=BucketSize(200, 200), write=BucketSize(100, 100))
 """What every account has at least (Basic tier)."""
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """What requests may cost before the account has said so itself, if it ever does."""
+
+    sizes: AccountLimits
+    costs: Mapping[tuple[str, str], int]
+    default_cost: int
+    is_told: bool
+    """Whether the account can be asked for its own."""
+
+
+TODAY = Budget(sizes=BASIC, costs=BASIC_COSTS, default_cost=DEFAULT_COST, is_told=True)
+FOUNDING = Budget(
+    sizes=AccountLimits(read=BucketSize(20, 20), write=BucketSize(10, 10)),
+    costs={},
+    default_cost=1,
+    is_told=False,
+)
+"""20 reads and 10 writes a second, each request the same (founding document, rate limits)."""
 
 
 class Bucket:
@@ -111,14 +133,15 @@ class Bucket:
 class Limits:
     """The account's read and write budget."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, budget: Budget = TODAY) -> None:
         self._clock = clock
-        self._costs = dict(BASIC_COSTS)
-        self._default = DEFAULT_COST
+        self.is_told = budget.is_told
+        self._costs = dict(budget.costs)
+        self._default = budget.default_cost
         self._readers = anyio.Lock()
         self._entries = anyio.Lock()
-        self.read = Bucket(BASIC.read, clock)
-        self.write = Bucket(BASIC.write, clock)
+        self.read = Bucket(budget.sizes.read, clock)
+        self.write = Bucket(budget.sizes.write, clock)
 
     def adopt(self, limits: AccountLimits | None, costs: EndpointCosts | None) -> None:
         """Take what the account says of itself; None leaves the Basic tier in force."""

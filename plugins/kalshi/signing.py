@@ -24,8 +24,13 @@ class Signer:
 
     __slots__ = ("_sign", "key_id")
 
-    def __init__(self, key_id: str, private_key: bytes) -> None:
+    def __init__(self, key_id: str, private_key: bytes, *, founding: bool = False) -> None:
         """Parse the key.
+
+        Args:
+            key_id: The name of the key.
+            private_key: The key in PEM.
+            founding: Sign as the founding document says: RSA only, with the longest salt.
 
         Raises:
             ConfigError: the key is empty, encrypted, damaged, or of a kind Kalshi does not take.
@@ -33,7 +38,7 @@ class Signer:
         if not key_id.strip():
             raise ConfigError("plugins.kalshi.key_id: is empty; copy the key id Kalshi showed")
         self.key_id = key_id.strip()
-        self._sign = _signature(private_key)
+        self._sign = _signature(private_key, founding=founding)
 
     def headers(self, method: str, path: str, now_us: Micros) -> dict[str, str]:
         """Return the headers that authorize one request, now.
@@ -55,7 +60,7 @@ class Signer:
         return "Signer(...)"
 
 
-def _signature(pem: bytes) -> Callable[[bytes], bytes]:
+def _signature(pem: bytes, *, founding: bool) -> Callable[[bytes], bytes]:
     name = "plugins.kalshi.private_key"
     try:
         key = load_pem_private_key(pem, password=None)
@@ -67,9 +72,12 @@ def _signature(pem: bytes) -> Callable[[bytes], bytes]:
         raise ConfigError(
             f"{name}: is no private key in PEM; use the file downloaded from Kalshi as it is"
         ) from None
-    if isinstance(key, Ed25519PrivateKey):
+    if isinstance(key, Ed25519PrivateKey) and not founding:
         return key.sign
     if isinstance(key, RSAPrivateKey):
-        padding = PSS(mgf=MGF1(SHA256()), salt_length=SHA256.digest_size)
+        salt = PSS.MAX_LENGTH if founding else SHA256.digest_size
+        padding = PSS(mgf=MGF1(SHA256()), salt_length=salt)
         return lambda text: key.sign(text, padding, SHA256())
+    if founding:
+        raise ConfigError(f'{name}: is no RSA key, which api = "cents" signs with')
     raise ConfigError(f"{name}: is neither an RSA nor an Ed25519 key; create a new one at Kalshi")

@@ -15,7 +15,7 @@ from framework.model.commands import CancelOrder
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.orders import Fill, Order, TimeInForce
 from framework.model.units import E2, E6, Micros, Side
-from plugins.kalshi.codec import Json, Query, Request, records, values
+from plugins.kalshi.codec import Json, Query, Reach, Request, records, values
 from plugins.kalshi.codec.fixed_point_stream import FixedPointStream
 from plugins.kalshi.codec.numbers import count_e2, count_text, ms_us, price_text, time_us
 
@@ -43,6 +43,8 @@ class _OrderReply(msgspec.Struct):
 
 class FixedPoint(FixedPointStream):
     """The fixed-point dialect."""
+
+    reach = Reach()
 
     def __init__(self, *, subaccount: int | None = None) -> None:
         super().__init__(subaccount=subaccount)
@@ -82,7 +84,7 @@ class FixedPoint(FixedPointStream):
             body["subaccount"] = self.subaccount
         return Request(method="POST", path=ORDERS, template=ORDERS, body=msgspec.json.encode(body))
 
-    def created(self, body: bytes) -> Outcome:
+    def created(self, order: Order, body: bytes) -> Outcome:  # noqa: ARG002 - the seam's: the reply tells all
         """Read the reply to an order: without an order id nobody can say what it did."""
         reply = self._reply(body)
         if reply is None:
@@ -103,7 +105,7 @@ class FixedPoint(FixedPointStream):
             query={"market_ticker": cancel.ticker, **self._account()},
         )
 
-    def cancelled(self, body: bytes) -> Outcome:
+    def cancelled(self, cancel: CancelOrder, body: bytes) -> Outcome:  # noqa: ARG002 - as above
         """Read the reply to a cancel: it tells what was taken out, not what had traded."""
         reply = self._reply(body)
         if reply is None:
@@ -224,12 +226,4 @@ class FixedPoint(FixedPointStream):
         into: type[_Record],
         value: Callable[[_Record], _Value],
     ) -> _Value | None:
-        """Read a record into a value; one that can't be read fails alone, counted and named."""
-        wire = records.read(record, kind, into, self.drift)
-        if wire is None:
-            return None
-        try:
-            return value(wire)
-        except ValueError as fault:
-            self.drift.fail(kind, records.name_of(record), fault)
-            return None
+        return records.read_value(record, kind, into, value, self.drift)

@@ -4,6 +4,7 @@ A record that lacks a required field or holds an inexact number fails by itself;
 not. Unknown fields and enum values are counted, because they announce a change of the wire.
 """
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -140,9 +141,37 @@ _NAMES: Final = ("ticker", "event_ticker", "order_id", "fill_id")
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
-def read(record: Json, kind: str, into: type[_Record], drift: Drift) -> _Record | None:
+_Value = TypeVar("_Value")
+
+
+def read_value(
+    record: Json,
+    kind: str,
+    into: type[_Record],
+    value: Callable[[_Record], _Value],
+    drift: Drift,
+    documented: Mapping[str, frozenset[str]] = OBJECTS,
+) -> _Value | None:
+    """Read a record into a value; one that can't be read fails alone, counted and named."""
+    wire = read(record, kind, into, drift, documented)
+    if wire is None:
+        return None
+    try:
+        return value(wire)
+    except ValueError as fault:
+        drift.fail(kind, name_of(record), fault)
+        return None
+
+
+def read(
+    record: Json,
+    kind: str,
+    into: type[_Record],
+    drift: Drift,
+    documented: Mapping[str, frozenset[str]] = OBJECTS,
+) -> _Record | None:
     """Read one record, or count and name why it can't be read."""
-    for name in sorted(record.keys() - OBJECTS[kind]):
+    for name in sorted(record.keys() - documented[kind]):
         drift.count(f"{kind}: unknown field {name}")
     try:
         return msgspec.convert(record, into)

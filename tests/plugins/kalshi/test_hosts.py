@@ -3,7 +3,7 @@ import pytest
 
 from framework.errors import ConfigError
 from framework.run import Mode
-from plugins.kalshi.hosts import ALLOWED, addresses
+from plugins.kalshi.hosts import TODAY, addresses
 
 PRODUCTION = "https://external-api.kalshi.com/trade-api/v2"
 DEMO = "https://external-api.demo.kalshi.co/trade-api/v2"
@@ -16,13 +16,13 @@ def test_each_mode_has_its_own_recommended_hosts(mode, rest):
     where = addresses(mode, None, None)
 
     assert where.rest == httpx.URL(rest)
-    assert where.stream.host in ALLOWED[mode]
+    assert where.stream.host in TODAY.allowed[mode]
     assert where.stream.path == "/trade-api/ws/v2"
     assert where.use_tls
 
 
 def test_demo_and_production_share_no_host():
-    assert ALLOWED[Mode.LIVE] & ALLOWED[Mode.DEMO] == set()
+    assert TODAY.allowed[Mode.LIVE] & TODAY.allowed[Mode.DEMO] == set()
 
 
 @pytest.mark.parametrize(
