@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import anyio
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from framework import Plugin, Secret, hookimpl
 from framework.checks import Check, Finding, Level
@@ -18,7 +18,7 @@ from framework.errors import ConfigError
 from framework.exchange import Exchange
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
-from plugins.kalshi.codec.fixed_point import FixedPoint
+from plugins.kalshi.dialects import DIALECTS
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.rest import Rest, open_client
@@ -31,7 +31,13 @@ class Kalshi(Plugin):
     """Trade on Kalshi, or on whatever speaks its wire."""
 
     api: Literal["fixed-point", "cents"] = Field(
-        default="fixed-point", description="The dialect: today's is fixed-point."
+        default="fixed-point",
+        description="The dialect: today's is fixed-point, the founding document's is cents.",
+    )
+    founding_only: bool = Field(
+        default=False,
+        description="With cents: use nothing that the founding document does not show. Without "
+        "client ids an order of unknown fate then stops its market until `framework resume`.",
     )
     key_id: Secret | None = Field(
         default=None, description="The id of the API key; the sandbox supplies its own."
@@ -52,12 +58,13 @@ class Kalshi(Plugin):
         default=True, description="Leave out combinations of markets, which flood every list."
     )
 
-    @field_validator("api")
-    @classmethod
-    def _is_spoken(cls, api: str) -> str:
-        if api == "cents":
-            raise ValueError('"cents" is not spoken yet: write api = "fixed-point"')
-        return api
+    @model_validator(mode="after")
+    def _is_spoken(self) -> Self:
+        if self.founding_only and self.api != "cents":
+            raise ValueError('founding_only needs api = "cents"')
+        if self.subaccount is not None and self.api == "cents":
+            raise ValueError('api = "cents" knows no subaccounts: remove subaccount')
+        return self
 
     @hookimpl
     def open_exchange(self, run: Run) -> AbstractAsyncContextManager[Exchange]:
@@ -71,12 +78,17 @@ class Kalshi(Plugin):
 
     @asynccontextmanager
     async def _open(self, run: Run) -> AsyncIterator[KalshiExchange]:
-        found = run.credentials("kalshi") or self._own_credentials(run.mode)
+        dialect = DIALECTS[self.api]
+        found = run.credentials(dialect.credentials) or self._own_credentials(run.mode)
         where = addresses(
-            run.mode, found.rest_url or self.rest_url, found.stream_url or self.stream_url
+            run.mode,
+            found.rest_url or self.rest_url,
+            found.stream_url or self.stream_url,
+            dialect.places,
         )
-        signer = Signer(found.key_id, found.private_key)
-        codec = FixedPoint(subaccount=self.subaccount)
+        founding = dialect.founding_signature
+        signer = Signer(found.key_id, found.private_key, founding=founding)
+        codec = dialect.codec(self.subaccount, self.founding_only)
         with _unwrapped():
             async with (
                 open_client(run, use_tls=where.use_tls) as client,
@@ -85,7 +97,7 @@ class Kalshi(Plugin):
                 exchange = KalshiExchange(
                     run,
                     client,
-                    Rest(client, where.rest, signer, run),
+                    Rest(client, where.rest, signer, run, dialect.budget),
                     where.stream,
                     codec,
                     tasks,
