@@ -116,10 +116,30 @@ class KalshiExchange:
             await self._stream.opened.wait()
 
     async def _poll(self) -> None:
-        """Read the followed markets again and again: nothing else tells that one has closed."""
+        """Read the followed markets again and again: nothing else tells that one has closed.
+
+        A book that the stream has not shown by then is read too.
+        """
         while True:
             await self._clock.sleep(POLL_EVERY_S)
             self.markets_uncertain()
+            for ticker in tuple(self._stream.subscriptions.awaiting):
+                await self._fetch_book(ticker)
+
+    async def _fetch_book(self, ticker: Ticker) -> None:
+        """Read a book, unless the stream is first to show it."""
+        book, awaiting = None, self._stream.subscriptions.awaiting
+        try:
+            path = f"/markets/{ticker}/orderbook"
+            found = await self.rest.get(path, template="/markets/{ticker}/orderbook")
+            book = self.codec.orderbook(ticker, found, self._clock.now_us())
+        except AuthError as fault:
+            self._fail(fault)
+        except ExchangeError as fault:
+            self.codec.drift.fail("orderbook", ticker, fault)
+        if book is not None and ticker in awaiting:
+            del awaiting[ticker]
+            await self._emit((book,))
 
     def close(self) -> None:
         """End the events, after those that still wait there."""

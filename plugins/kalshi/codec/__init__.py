@@ -213,6 +213,9 @@ class Codec(Protocol):
     def series(self, record: Json) -> Series | None:
         """Read a series."""
 
+    def orderbook(self, ticker: Ticker, record: Json, at_us: Micros) -> BookReplaced | None:
+        """Read a whole book that was asked for; None when it can't be read, which is counted."""
+
     def payment(self, record: Json) -> Settlement | None:
         """Read what a finalized market pays from its own record; None before it does."""
 

@@ -13,14 +13,15 @@ import msgspec
 from framework.exchange import Accepted, Capabilities, MarketQuery, Outcome, Rejected, Unknown
 from framework.model.account import RemoteOrder, RemotePosition
 from framework.model.commands import CancelOrder
+from framework.model.events import BookReplaced
 from framework.model.fees import FeeTerms
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.orders import Fill, Order, TimeInForce
-from framework.model.units import E2, E6, ONE_CONTRACT_E2, Micros, price_of
+from framework.model.units import E2, E6, ONE_CONTRACT_E2, Micros, Ticker, price_of
 from plugins.kalshi.codec import Json, Query, Reach, Request, cents_records, cents_values, records
 from plugins.kalshi.codec import values as todays_values
 from plugins.kalshi.codec.cents_stream import CentsStream
-from plugins.kalshi.codec.cents_values import ONE_CENT_E4, ONE_CENT_E6, optional_e2
+from plugins.kalshi.codec.cents_values import ONE_CENT_E4, ONE_CENT_E6, ladder, optional_e2
 from plugins.kalshi.codec.numbers import time_us
 
 ORDERS: Final = "/portfolio/orders"
@@ -225,6 +226,20 @@ class Cents(CentsStream):
     def series(self, record: Json) -> Series | None:
         """Read a series."""
         return self._read(record, "series", records.SeriesRecord, todays_values.series)
+
+    def orderbook(self, ticker: Ticker, record: Json, at_us: Micros) -> BookReplaced | None:
+        """Read a whole book that was asked for."""
+        return self._read(
+            record,
+            "orderbook",
+            cents_records.OrderbookRecord,
+            lambda book: BookReplaced(
+                at_us=at_us,
+                ticker=ticker,
+                yes=ladder(book.orderbook.yes),
+                no=ladder(book.orderbook.no),
+            ),
+        )
 
     def payment(self, record: Json) -> Settlement | None:
         """Read what a finalized market pays from its own record; None before it does."""

@@ -70,6 +70,19 @@ class FillRecord(msgspec.Struct):
     fee_cost: str | None = None
 
 
+class Ladders(msgspec.Struct):
+    """The bids of both sides, each in its own prices; the order of levels says nothing."""
+
+    yes: list[tuple[int, int]] | None = None
+    no: list[tuple[int, int]] | None = None
+
+
+class OrderbookRecord(msgspec.Struct):
+    """`GET /markets/{ticker}/orderbook`."""
+
+    orderbook: Ladders
+
+
 class PositionRecord(msgspec.Struct):
     """`GET /portfolio/positions`: YES positive, NO negative."""
 
@@ -126,6 +139,7 @@ DOCUMENTED: Final[dict[str, frozenset[str]]] = {
     ),
     "settlement": OBJECTS["settlement"]
     | _fields("yes_count yes_total_cost no_count no_total_cost"),
+    "orderbook": OBJECTS["orderbook"],
     "balance": OBJECTS["balance"],
 }
 """Every known field of an object: those of today stood beside the cents for some months."""

@@ -38,6 +38,7 @@ from plugins.kalshi.codec.cents_values import (
     acquired,
     count_e2,
     fee_e6,
+    ladder,
     moment_us,
     of_side,
     optional_e2,
@@ -143,8 +144,8 @@ class CentsStream:
         event = BookReplaced(
             at_us=at_us,
             ticker=body.market_ticker,
-            yes=tuple((price_e4(price), count_e2(size)) for price, size in body.yes or ()),
-            no=tuple((price_e4(price), count_e2(size)) for price, size in body.no or ()),
+            yes=ladder(body.yes),
+            no=ladder(body.no),
         )
         return Snapshot(_SIDS["orderbook_delta"], None, event, is_reply=False)
 

@@ -3,6 +3,7 @@
 Only here cents become our units. Prices are whole cents from 1 to 99, counts whole contracts.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from framework.fees import DIRECT_E6, trade_fee_e6
@@ -252,6 +253,15 @@ def fill(record: cents_records.FillRecord, terms: FeeTerms) -> Fill:
         is_taker=record.is_taker,
         at_us=at_us,
     )
+
+
+def ladder(levels: Iterable[tuple[int, int]] | None) -> tuple[tuple[E4, E2], ...]:
+    """Return one side of a book; none is a side without bids.
+
+    Raises:
+        ValueError: a price or a count is none.
+    """
+    return tuple((price_e4(price), count_e2(size)) for price, size in levels or ())
 
 
 def position(record: cents_records.PositionRecord) -> RemotePosition:

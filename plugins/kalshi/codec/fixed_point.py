@@ -12,9 +12,10 @@ import msgspec
 from framework.exchange import Accepted, Capabilities, MarketQuery, Outcome, Unknown
 from framework.model.account import RemoteOrder, RemotePosition
 from framework.model.commands import CancelOrder
+from framework.model.events import BookReplaced
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.orders import Fill, Order, TimeInForce
-from framework.model.units import E2, E6, Micros, Side
+from framework.model.units import E2, E6, Micros, Side, Ticker
 from plugins.kalshi.codec import Json, Query, Reach, Request, records, values
 from plugins.kalshi.codec.fixed_point_stream import FixedPointStream
 from plugins.kalshi.codec.numbers import count_e2, count_text, ms_us, price_text, time_us
@@ -184,6 +185,15 @@ class FixedPoint(FixedPointStream):
     def series(self, record: Json) -> Series | None:
         """Read a series."""
         return self._read(record, "series", records.SeriesRecord, values.series)
+
+    def orderbook(self, ticker: Ticker, record: Json, at_us: Micros) -> BookReplaced | None:
+        """Read a whole book that was asked for."""
+        return self._read(
+            record,
+            "orderbook",
+            records.OrderbookRecord,
+            lambda book: values.orderbook(book.orderbook_fp, ticker, at_us),
+        )
 
     def payment(self, record: Json) -> Settlement | None:
         """Read what a finalized market pays from its own record; None before it does."""

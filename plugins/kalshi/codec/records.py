@@ -104,6 +104,19 @@ class FillRecord(msgspec.Struct):
     exchange_index: int = 0
 
 
+class Ladders(msgspec.Struct):
+    """The bids of both sides, each in its own prices."""
+
+    yes_dollars: list[tuple[str, str]] | None = None
+    no_dollars: list[tuple[str, str]] | None = None
+
+
+class OrderbookRecord(msgspec.Struct):
+    """`GET /markets/{ticker}/orderbook`."""
+
+    orderbook_fp: Ladders
+
+
 class PositionRecord(msgspec.Struct):
     """`GET /portfolio/positions`: YES positive, NO negative."""
 

@@ -5,6 +5,7 @@ from framework.clock import run_virtual
 from framework.model.orders import Order, Purpose
 from framework.model.units import Side
 from plugins.kalshi.limits import (
+    FOUNDING,
     AccountLimits,
     BucketSize,
     EndpointCost,
@@ -172,3 +173,31 @@ def test_only_exits_are_urgent_orders(purpose, urgent):
     )
 
     assert is_urgent(order) is urgent
+
+
+def test_the_founding_document_allows_20_reads_and_10_writes_a_second():
+    async def main(clock):
+        limits = Limits(clock, FOUNDING)
+        for _ in range(20):
+            await limits.take_read(limits.cost("GET", "/markets"))
+        for _ in range(10):
+            await limits.take_write(limits.cost("DELETE", "/portfolio/orders/{id}"), urgent=True)
+        at_once = clock.now_us()
+        for _ in range(20):
+            await limits.take_read(1)
+        reads_us = clock.now_us()
+        for _ in range(10):
+            await limits.take_write(1, urgent=True)
+        return at_once, reads_us, limits.write.tokens
+
+    assert run_virtual(main) == (0, 1_000_000, 0)
+
+
+def test_reads_and_writes_have_a_limiter_each():
+    async def main(clock):
+        limits = Limits(clock, FOUNDING)
+        for _ in range(20):
+            await limits.take_read(1)
+        return limits.read.tokens, limits.write.tokens
+
+    assert run_virtual(main) == (0, 10)
