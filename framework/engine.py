@@ -19,7 +19,13 @@ from framework.model.commands import (
     Subscribe,
     Unsubscribe,
 )
-from framework.model.events import AnyEvent, ClockTicked, PluginOverran, PluginQuarantined
+from framework.model.events import (
+    AnyEvent,
+    ClockTicked,
+    OrderRejected,
+    PluginOverran,
+    PluginQuarantined,
+)
 from framework.model.market import MarketStatus
 from framework.model.orders import Order, OrderState, Purpose
 from framework.model.records import Record, Verdict
@@ -96,6 +102,19 @@ class Engine:
         self._verdicts.clear()
         self._commands.clear()
         return record
+
+    def decided(self, at_us: Micros) -> list[AnyEvent]:
+        """Return what a person's resume says of the orders only a person can speak for."""
+        why = "somebody looked at the exchange and resumed: it is not there"
+        return [
+            OrderRejected(
+                at_us=at_us,
+                client_order_id=live.order.client_order_id,
+                code="decided",
+                message=why,
+            )
+            for live in self.state.undecidable()
+        ]
 
     # ------------------------------------------------------------------------- market choice
 

@@ -35,7 +35,6 @@ from framework.model.events import (
     MarketChanged,
     MarketListed,
     ObservationArrived,
-    OrderRejected,
     RunStopping,
     TradingHalted,
     TradingResumed,
@@ -293,7 +292,7 @@ class Runtime:
 
         def resume(_: dict[str, Any]) -> dict[str, Any]:
             now = self.run.clock.now_us()
-            self.line.process([*self._decided(now), TradingResumed(at_us=now)])
+            self.line.process([*self.engine.decided(now), TradingResumed(at_us=now)])
             return self.status()
 
         def stop(_: dict[str, Any]) -> dict[str, Any]:
@@ -301,16 +300,6 @@ class Runtime:
             return self.status()
 
         return {"status": lambda _: self.status(), "halt": halt, "resume": resume, "stop": stop}
-
-    def _decided(self, now: Micros) -> Iterator[OrderRejected]:
-        """Yield, for each order that only a person can speak for, that it is not there."""
-        for live in self.engine.state.undecidable():
-            yield OrderRejected(
-                at_us=now,
-                client_order_id=live.order.client_order_id,
-                code="decided",
-                message="somebody looked at the exchange and resumed: it is not there",
-            )
 
     def status(self) -> dict[str, Any]:
         """Return what `framework status` shows."""

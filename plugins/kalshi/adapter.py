@@ -205,7 +205,10 @@ class KalshiExchange:
             if isinstance(request, Rejected):
                 return request
             read = partial(self.codec.created, order)
-            return await self._write(request, read, urgent=is_urgent(order))
+            outcome = await self._write(request, read, urgent=is_urgent(order))
+            if isinstance(outcome, Rejected) and not self.codec.reach.lifecycle:
+                self.market_changed(order.ticker, "refused")  # it may have closed unheard
+            return outcome
 
         return await self._each(orders, one)
 
