@@ -28,7 +28,6 @@ from framework.model.units import Micros, Ticker
 from plugins.kalshi.codec import Codec, Json, Query
 from plugins.kalshi.rest import Rest
 
-_PAGE: Final = {"limit": 1_000}
 _ORDERS: Final = "/portfolio/orders"
 _FILLS: Final = "/portfolio/fills"
 _POSITIONS: Final = "/portfolio/positions"
@@ -205,7 +204,9 @@ class AccountReader:
             return None
 
     def _pages(self, path: str, query: Query, key: str) -> AsyncIterator[Json]:
-        return self._rest.pages(path, {**_PAGE, **query, **self._scope}, key)
+        rows = self._codec.reach.page_rows
+        limit: Query = {} if rows is None else {"limit": rows}
+        return self._rest.pages(path, {**limit, **query, **self._scope}, key)
 
 
 def _named(fills: list[Fill], orders: list[RemoteOrder]) -> tuple[Fill, ...]:

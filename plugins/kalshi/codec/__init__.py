@@ -72,6 +72,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """A list of markets can be restricted to some; else each is read by itself."""
     lifecycle: bool = True
     """The stream tells that a market's record changed; else it is read again and again."""
+    page_rows: int | None = 1_000
+    """How many rows a page may be asked to have; None leaves that to the exchange."""
     cash_step_e6: E6 = 1
     """Cash is told in steps of this much, rounded down."""
 

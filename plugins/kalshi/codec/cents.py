@@ -81,6 +81,7 @@ class Cents(CentsStream):
             groups=era,
             lists_by_name=era,
             lifecycle=False,
+            page_rows=1_000 if era else None,
             cash_step_e6=ONE_CENT_E6,
         )
 
