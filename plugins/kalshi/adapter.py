@@ -189,7 +189,11 @@ class KalshiExchange:
         Raises:
             AuthError: the exchange refuses the credentials.
         """
-        with self._receive.clone() as batches:
+        try:
+            batches = self._receive.clone()
+        except anyio.ClosedResourceError:
+            return  # closed before anybody listened
+        with batches:
             async for batch in batches:
                 yield batch
         if self._failure is not None:

@@ -17,7 +17,7 @@ class MarketRecord(msgspec.Struct):
 
     ticker: Ticker
     event_ticker: Ticker
-    status: str = ""
+    status: str
     series_ticker: Ticker | None = None
     title: str = ""
     subtitle: str = ""

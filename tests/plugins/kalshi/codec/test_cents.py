@@ -20,6 +20,7 @@ MARKET = {
     "event_ticker": "KXHIGHNY-25JAN09",
     "series_ticker": "KXHIGHNY",
     "subtitle": "56° to 57°",
+    "status": "open",
     "yes_bid": 91,
     "yes_ask": 93,
     "volume": 15000,
@@ -234,7 +235,7 @@ def test_a_list_of_the_era_can_be_restricted(cents):
 
 
 def test_the_documents_market_decodes_in_dollars(cents):
-    market = cents.market({**MARKET, "status": "open"}, None, None)
+    market = cents.market(MARKET, None, None)
 
     assert (market.ticker, market.event_ticker, market.series_ticker) == (
         "KXHIGHNY-25JAN09-B56.5",
@@ -247,11 +248,19 @@ def test_the_documents_market_decodes_in_dollars(cents):
     assert market.mutually_exclusive is None
 
 
-def test_a_market_without_a_status_is_read_and_never_traded(cents):
-    market = cents.market(MARKET, None, None)
-
-    assert market.status is MarketStatus.UNKNOWN
-    assert cents.drift.counters == {"market: unknown status ": 1}
+@pytest.mark.parametrize(
+    ("status", "ours"),
+    [
+        ("unopened", MarketStatus.INITIALIZED),
+        ("active", MarketStatus.ACTIVE),
+        ("paused", MarketStatus.INACTIVE),
+        ("settled", MarketStatus.FINALIZED),
+        ("frozen", MarketStatus.UNKNOWN),
+    ],
+)
+def test_the_words_of_the_filter_are_statuses_too(cents, status, ours):
+    assert cents.market({**MARKET, "status": status}, None, None).status is ours
+    assert bool(cents.drift.counters) is (ours is MarketStatus.UNKNOWN)
 
 
 def test_the_form_of_a_ticker_names_the_series_that_nobody_told(cents):
@@ -275,6 +284,7 @@ def test_an_empty_side_is_no_quote(cents, price, told):
         {"volume": -1},
         {"close_time": "soon"},
         {"event_ticker": None},
+        {"status": None},
         {"event_ticker": 7},
     ],
 )
