@@ -127,7 +127,7 @@ class KalshiExchange:
                 await self._fetch_book(ticker)
 
     async def _fetch_book(self, ticker: Ticker) -> None:
-        """Read a book, unless the stream is first to show it."""
+        """Read a book, unless the stream is first to show it; without a stream it would age."""
         book, awaiting = None, self._stream.subscriptions.awaiting
         try:
             path = f"/markets/{ticker}/orderbook"
@@ -137,7 +137,7 @@ class KalshiExchange:
             self._fail(fault)
         except ExchangeError as fault:
             self.codec.drift.fail("orderbook", ticker, fault)
-        if book is not None and ticker in awaiting:
+        if book is not None and ticker in awaiting and not self._stream.is_lost:
             del awaiting[ticker]
             await self._emit((book,))
 

@@ -510,6 +510,20 @@ def test_a_book_the_stream_does_not_show_is_read(hear, server):
     assert (book.ticker, book.yes, book.no) == (TICKER, ((9_100, 500),), ())
 
 
+def test_no_book_is_told_while_the_stream_is_away(hear, server):
+    server.always("GET", f"/markets/{TICKER}/orderbook", {"orderbook": {"yes": [[91, 5]]}})
+
+    async def wait(exchange, run, heard):
+        server.refuses_connections = True
+        await server.socket.drop()
+        await run.clock.sleep(61)
+
+    heard = hear(wait)
+
+    assert len(of(heard, StreamLost)) == 1
+    assert len(of(heard, BookReplaced)) == 1  # the first, from the stream
+
+
 def test_a_book_that_can_not_be_read_stays_dark(hear, server):
     server.answers_commands = False
     server.always("GET", f"/markets/{TICKER}/orderbook", {"orderbook": {"yes": [["x", 5]]}})
