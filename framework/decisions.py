@@ -222,6 +222,8 @@ class Decisions:
             return [_kept(live) for live in alive]
         if watched.mistrusted or not watched.market.is_open(now):
             return []
+        if any(self._state.is_undecidable(live) for live in working):
+            return []
         refused = watched.refused_us
         if refused is not None and now - refused < self._settings.reprice_after_us:
             return []

@@ -22,7 +22,13 @@ from framework.model.commands import (
     Subscribe,
     Unsubscribe,
 )
-from framework.model.events import AnyEvent, ClockTicked, PluginOverran, PluginQuarantined
+from framework.model.events import (
+    AnyEvent,
+    ClockTicked,
+    OrderRejected,
+    PluginOverran,
+    PluginQuarantined,
+)
 from framework.model.market import MarketStatus
 from framework.model.orders import Order, OrderState, Purpose
 from framework.model.records import Record, Verdict
@@ -58,7 +64,7 @@ class Engine:
             last_number: The highest number a client order id of this run carries already.
         """
         self.settings = settings or EngineSettings()
-        self.state = State()
+        self.state = State(names_orders=capabilities.client_order_ids)
         self._pipeline = pipeline
         self._run_id = run_id
         self.capabilities = capabilities
@@ -99,6 +105,19 @@ class Engine:
         self._verdicts.clear()
         self._commands.clear()
         return record
+
+    def decided(self, at_us: Micros) -> list[AnyEvent]:
+        """Return what a person's resume says of the orders only a person can speak for."""
+        why = "somebody looked at the exchange and resumed: it is not there"
+        return [
+            OrderRejected(
+                at_us=at_us,
+                client_order_id=live.order.client_order_id,
+                code="decided",
+                message=why,
+            )
+            for live in self.state.undecidable()
+        ]
 
     # ------------------------------------------------------------------------- market choice
 
@@ -257,6 +276,8 @@ class Engine:
         for client_order_id in _drain(self.state.questions):
             live = self.state.orders.find(client_order_id)
             if live is None or (live.asked_us is not None and now - live.asked_us < _ASK_AGAIN_US):
+                continue
+            if self.state.is_undecidable(live):
                 continue
             live.asked_us = now
             self._commands.append(

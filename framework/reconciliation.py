@@ -111,7 +111,7 @@ def _report_cash(state: State, account: Account, *, recovery: bool) -> None:
     if not balances.complete or not (recovery or _is_settled_down(state, balances.as_of_us)):
         return
     difference = balances.total_e6 - state.portfolio.cash_e6
-    if difference:
+    if not -balances.step_e6 < difference <= 0:  # else only what the exchange does not show
         state.portfolio.book_external(difference)
     for shard, cash in balances.rows:
         state.worst.set_cash(shard, cash)

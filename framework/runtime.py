@@ -293,7 +293,8 @@ class Runtime:
             return self.status()
 
         def resume(_: dict[str, Any]) -> dict[str, Any]:
-            self.line.process([TradingResumed(at_us=self.run.clock.now_us())])
+            now = self.run.clock.now_us()
+            self.line.process([*self.engine.decided(now), TradingResumed(at_us=now)])
             return self.status()
 
         def stop(_: dict[str, Any]) -> dict[str, Any]:
@@ -310,6 +311,7 @@ class Runtime:
             "mode": self.run.mode,
             "now_us": self.run.clock.now_us(),
             "halted": state.halted,
+            "undecided": [str(live.order) for live in state.undecidable()],
             "connected": state.connected,
             "paused": [pause.reason for pause in state.pauses.values()],
             "events": self.line.count,
@@ -341,6 +343,8 @@ class Runtime:
             close_us = None if watched is None else watched.market.close_us
             if close_us is not None and close_us <= self.run.clock.now_us():
                 yield f"{ticker} closed without a result: its position stays open"
+        for live in state.undecidable():
+            yield f"{live.order}: look whether it is at the exchange, then framework resume"
 
     def _result(self, reason: str) -> RunResult:
         surprises = self._exchange.surprises

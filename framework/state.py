@@ -44,7 +44,9 @@ _FORGOTTEN_AFTER_US: Final[Micros] = 86_400_000_000
 class State:
     """Markets, portfolio and orders as the events so far make them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, names_orders: bool = True) -> None:
+        """Start empty; `names_orders` is whether the exchange repeats our names of orders."""
+        self._names_orders = names_orders
         self.now_us: Micros = 0
         self.markets: dict[Ticker, Watched] = {}
         self.events: dict[Ticker, tuple[Ticker, ...]] = {}
@@ -88,6 +90,18 @@ class State:
     def pause_of(self, shard: int) -> Pause | None:
         """Return what keeps the exchange from taking orders there; None when nothing does."""
         return self.pauses.get(None) or self.pauses.get(shard)
+
+    def is_undecidable(self, live: LiveOrder) -> bool:
+        """Return whether only a person can say what became of an order.
+
+        It was sent, no answer named it, and no list of this exchange tells our name of it.
+        """
+        lost = live.state is OrderState.UNKNOWN and live.order_id is None
+        return lost and not self._names_orders
+
+    def undecidable(self) -> list[LiveOrder]:
+        """Return the orders that wait for a person."""
+        return [live for live in self.orders.live() if self.is_undecidable(live)]
 
     def is_engaged(self, ticker: Ticker) -> bool:
         """Return whether a position or a live order holds us in a market."""
@@ -256,7 +270,7 @@ class State:
     def miss_order(self, client_order_id: str, as_of_us: Micros) -> None:
         """A healthy read does not know an order: proof only when newer than the send."""
         live = self.orders.find(client_order_id)
-        if live is None:
+        if live is None or self.is_undecidable(live):
             return
         if as_of_us > live.sent_us + GRACE_US:
             known = live.state is OrderState.UNKNOWN and live.order_id is not None

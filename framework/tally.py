@@ -12,6 +12,7 @@ from framework.model.events import (
     LedgerRead,
     MarketListed,
     MarketSettled,
+    OrderAccepted,
     OrderFilled,
     OrderRejected,
 )
@@ -92,6 +93,8 @@ class Tally:
         self._books = Portfolio()
         self._markets: dict[Ticker, _Market] = {}
         self._owners: dict[str, tuple[str, Purpose]] = {}
+        self._nameless: dict[str, Ticker] = {}
+        """Fills told before the reply that says whose order it was, by the exchange's id."""
         self._listed = 0
         self._admitted: set[Ticker] = set()
         self._counts: Counter[str] = Counter()
@@ -116,6 +119,8 @@ class Tally:
         match event:
             case OrderFilled(fill=fill):
                 self._fill(fill)
+            case OrderAccepted(client_order_id=name, order_id=order_id):
+                self._name(name, order_id)
             case MarketListed():
                 self._listed += 1
             case MarketSettled(settlement=settlement):
@@ -168,6 +173,8 @@ class Tally:
             return
         self._counts["fills"] += 1
         market = self._markets.setdefault(fill.ticker, _Market(fill.side, strategy))
+        if strategy is None:
+            self._nameless[fill.order_id] = fill.ticker
         market.fees_e6 += fill.fee_e6
         market.pnl_e6 += realized
         closes = held is not None and held.side is not fill.side
@@ -179,6 +186,13 @@ class Tally:
             market.cost_e6 += fill.price_e4 * fill.quantity_e2
             self._bought_e2 += fill.quantity_e2
         market.ended = "open" if self._books.position(fill.ticker) else "sold"
+
+    def _name(self, client_order_id: str, order_id: str) -> None:
+        """Give a market whose first fill overtook the reply to its order its strategy."""
+        ticker = self._nameless.pop(order_id, None)
+        owner = self._owners.get(client_order_id)
+        if ticker is not None and owner is not None and self._markets[ticker].strategy is None:
+            self._markets[ticker].strategy = owner[0]
 
     def trips(self) -> tuple[Trip, ...]:
         """Return what each market brought, in the order they were first traded."""

@@ -70,7 +70,7 @@ class Booking:
 
     def accept(self, event: OrderAccepted) -> None:
         """The exchange took an order, or reported its state."""
-        order = self._order(event.client_order_id)
+        order = self._order(event.client_order_id, event.order_id)
         if order is None:
             return
         fact = OrderFact.ACCEPTED

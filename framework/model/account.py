@@ -54,6 +54,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """The state of the exchange that the list shows, not when it was asked."""
     complete: bool
     """Every page was read and the endpoint answered healthily."""
+    told: bool = True
+    """False where the exchange has no such list: it proves nothing and nobody waits for it."""
 
 
 class Orders(Rows, frozen=True, kw_only=True):
@@ -84,6 +86,8 @@ class Balances(Rows, frozen=True, kw_only=True):
     """Cash by shard, as (shard, money)."""
 
     rows: tuple[tuple[int, E6], ...]
+    step_e6: E6 = 1
+    """Cash is told in steps of this much, rounded down."""
 
     @property
     def total_e6(self) -> E6:
@@ -102,8 +106,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The lists that could not be read whole."""
-        return tuple(name for name in self.__struct_fields__ if not getattr(self, name).complete)
+        """The lists that exist and could not be read whole."""
+        lists = {name: getattr(self, name) for name in self.__struct_fields__}
+        return tuple(name for name, rows in lists.items() if rows.told and not rows.complete)
 
 
 class OwnedFill(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,11 +8,11 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from functools import partial
 from os import environ
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 import anyio
 import structlog
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from framework import Plugin, Secret, hookimpl
 from framework.checks import Check, Finding, Level
@@ -21,8 +21,8 @@ from framework.exchange import Exchange
 from framework.fees import DIRECT_E6, NON_DIRECT_E6
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
-from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.codec.fixed_point_orders import Terms
+from plugins.kalshi.dialects import DIALECTS
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.rest import Rest, open_client
@@ -39,7 +39,13 @@ class Kalshi(Plugin):
     """Trade on Kalshi, or on whatever speaks its wire."""
 
     api: Literal["fixed-point", "cents"] = Field(
-        default="fixed-point", description="The dialect: today's is fixed-point."
+        default="fixed-point",
+        description="The dialect: today's is fixed-point, the founding document's is cents.",
+    )
+    founding_only: bool = Field(
+        default=False,
+        description="With cents: use nothing that the founding document does not show. Without "
+        "client ids an order of unknown fate then stops its market until `framework resume`.",
     )
     key_id: Secret | None = Field(
         default=None, description="The id of the API key; the sandbox supplies its own."
@@ -85,12 +91,15 @@ class Kalshi(Plugin):
         ),
     )
 
-    @field_validator("api")
-    @classmethod
-    def _is_spoken(cls, api: str) -> str:
-        if api == "cents":
-            raise ValueError('"cents" is not spoken yet: write api = "fixed-point"')
-        return api
+    @model_validator(mode="after")
+    def _is_spoken(self) -> Self:
+        if self.founding_only and self.api != "cents":
+            raise ValueError('founding_only needs api = "cents"')
+        if self.subaccount is not None and self.api == "cents":
+            raise ValueError('api = "cents" knows no subaccounts: remove subaccount')
+        if self.api == "cents" and (self.cancel_on_pause or self.burst_limit is not None):
+            raise ValueError('api = "cents" knows neither cancel_on_pause nor burst_limit')
+        return self
 
     @hookimpl
     def open_exchange(self, run: Run) -> AbstractAsyncContextManager[Exchange]:
@@ -104,18 +113,27 @@ class Kalshi(Plugin):
 
     @asynccontextmanager
     async def _open(self, run: Run) -> AsyncIterator[KalshiExchange]:
-        found = run.credentials("kalshi") or self._own_credentials(run.mode)
+        dialect = DIALECTS[self.api]
+        found = run.credentials(dialect.credentials) or self._own_credentials(run.mode)
         where = addresses(
-            run.mode, found.rest_url or self.rest_url, found.stream_url or self.stream_url
+            run.mode,
+            found.rest_url or self.rest_url,
+            found.stream_url or self.stream_url,
+            dialect.places,
         )
-        signer = Signer(found.key_id, found.private_key, found.passphrase)
+        signer = Signer(
+            found.key_id,
+            found.private_key,
+            found.passphrase,
+            founding=dialect.founding_signature,
+        )
         if run.mode is not Mode.SANDBOX:
             _name_proxies()
         terms = Terms(
             self_trade_prevention=self.self_trade_prevention,
             cancel_on_pause=self.cancel_on_pause,
         )
-        codec = FixedPoint(subaccount=self.subaccount, terms=terms)
+        codec = dialect.codec(self.subaccount, self.founding_only, terms)
         with _unwrapped():
             async with (
                 open_client(run, use_tls=where.use_tls) as client,
@@ -124,7 +142,7 @@ class Kalshi(Plugin):
                 exchange = KalshiExchange(
                     run,
                     client,
-                    Rest(client, where.rest, signer, run),
+                    Rest(client, where.rest, signer, run, dialect.budget),
                     where.stream,
                     codec,
                     tasks,

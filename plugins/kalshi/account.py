@@ -29,8 +29,10 @@ from plugins.kalshi.codec import Codec, Json, Query
 from plugins.kalshi.history import History
 from plugins.kalshi.rest import Rest
 
-_PAGE: Final = {"limit": 1_000}
 _ORDERS: Final = "/portfolio/orders"
+_FILLS: Final = "/portfolio/fills"
+_POSITIONS: Final = "/portfolio/positions"
+_SETTLEMENTS: Final = "/portfolio/settlements"
 _Row = TypeVar("_Row")
 
 
@@ -44,6 +46,10 @@ class AccountReader:
         self._codec = codec
         self._history = history
         self._scope: Query = {} if subaccount is None else {"subaccount": subaccount}
+        reach = codec.reach
+        lists = {_FILLS: reach.fills, _POSITIONS: reach.positions, _SETTLEMENTS: reach.settlements}
+        self._absent = {path for path, exists in lists.items() if not exists}
+        """Lists that this dialect does not have."""
 
     async def account(self, since_us: Micros | None = None) -> Account:
         """Read everything; a part that fails is marked incomplete.
@@ -55,35 +61,45 @@ class AccountReader:
         known = as_of_us is not None
         as_of = as_of_us or 0
         since: Query = {} if since_us is None else {"min_ts": since_us // 1_000_000}
-        codec = self._codec
+        codec, reach = self._codec, self._codec.reach
         orders, all_orders = await self._orders(since)
-        fills, all_fills = await self._list("/portfolio/fills", since, "fills", codec.fill)
+        fills, all_fills = await self._list(_FILLS, since, "fills", codec.fill)
         old_orders, all_old_orders = await self._archived("orders", since_us, codec.order)
         old_fills, all_old_fills = await self._archived("fills", since_us, codec.fill)
         orders = list({order.order_id: order for order in (*old_orders, *orders)}.values())
         fills = list({fill.trade_id: fill for fill in (*old_fills, *fills)}.values())
         all_orders, all_fills = all_orders and all_old_orders, all_fills and all_old_fills
         held, all_held = await self._list(
-            "/portfolio/positions", {"count_filter": "position"}, "market_positions", codec.position
+            _POSITIONS, {"count_filter": "position"}, "market_positions", codec.position
         )
-        paid, all_paid = await self._list(
-            "/portfolio/settlements", since, "settlements", codec.settlement
-        )
+        paid, all_paid = await self._list(_SETTLEMENTS, since, "settlements", codec.settlement)
         cash = await self._balances()
         return Account(
             orders=Orders(as_of_us=as_of, complete=known and all_orders, rows=tuple(orders)),
-            fills=Fills(as_of_us=as_of, complete=known and all_fills, rows=_named(fills, orders)),
+            fills=Fills(
+                as_of_us=as_of,
+                complete=known and all_fills,
+                told=reach.fills,
+                rows=_named(fills, orders),
+            ),
             positions=Positions(
                 as_of_us=as_of,
                 complete=known and all_held,
+                told=reach.positions,
                 rows=tuple(position for position in held if position.signed_e2),
             ),
             settlements=Settlements(
                 as_of_us=as_of,
                 complete=known and all_paid,
+                told=reach.settlements,
                 rows=tuple(sorted(paid, key=lambda settlement: settlement.at_us)),
             ),
-            balances=Balances(as_of_us=as_of, complete=known and cash is not None, rows=cash or ()),
+            balances=Balances(
+                as_of_us=as_of,
+                complete=known and cash is not None,
+                rows=cash or (),
+                step_e6=reach.cash_step_e6,
+            ),
         )
 
     async def find(self, query: QueryOrder) -> Found:
@@ -105,11 +121,21 @@ class AccountReader:
             AuthError: the exchange refuses the key.
         """
         rows, _ = await self._list(
-            "/portfolio/settlements", {"ticker": ticker}, "settlements", self._codec.settlement
+            _SETTLEMENTS, {"ticker": ticker}, "settlements", self._codec.settlement
         )
         return next((row for row in rows if row.ticker == ticker), None)
 
+    async def resting(self) -> tuple[list[RemoteOrder], bool]:
+        """Read what rests; the second value is whether that is all of it.
+
+        Raises:
+            AuthError: the exchange refuses the key.
+        """
+        return await self._list(_ORDERS, {"status": "resting"}, "orders", self._codec.order)
+
     async def _as_of(self) -> Micros | None:
+        if not self._codec.reach.as_of:
+            return self._rest.now_us()
         try:
             return self._codec.as_of(await self._rest.get("/exchange/user_data_timestamp"))
         except AuthError:
@@ -131,6 +157,8 @@ class AccountReader:
         return order or Unknown(reason=f"order {order_id} can't be read")
 
     async def _by_client_id(self, query: QueryOrder, as_of_us: Micros) -> Found:
+        if not self._codec.capabilities.client_order_ids:
+            return Unknown(reason="no list tells our name of an order in this dialect")
         unreadable = False
         async for row in self._pages(_ORDERS, {"ticker": query.ticker}, "orders"):
             order = self._codec.order(row)
@@ -165,12 +193,12 @@ class AccountReader:
     async def _orders(self, since: Query) -> tuple[list[RemoteOrder], bool]:
         """Read what rests, and what else has changed lately; the later read of an order counts."""
         codec = self._codec
+        if not codec.reach.ended_orders:
+            return await self.resting()
         recent, all_recent = await self._list(_ORDERS, since, "orders", codec.order)
         if not since:
             return recent, all_recent  # that was every order
-        resting, all_resting = await self._list(
-            _ORDERS, {"status": "resting"}, "orders", codec.order
-        )
+        resting, all_resting = await self.resting()
         merged = {order.order_id: order for order in (*recent, *resting)}
         return list(merged.values()), all_recent and all_resting
 
@@ -192,7 +220,9 @@ class AccountReader:
     async def _list(
         self, path: str, query: Query, key: str, read: Callable[[Json], _Row | None]
     ) -> tuple[list[_Row], bool]:
-        """Read a list; the second value is whether it is whole."""
+        """Read a list, if this dialect has it; the second value is whether it is whole."""
+        if path in self._absent:
+            return [], False
         rows: list[_Row] = []
         whole = True
         try:
@@ -219,7 +249,9 @@ class AccountReader:
             return None
 
     def _pages(self, path: str, query: Query, key: str) -> AsyncIterator[Json]:
-        return self._rest.pages(path, {**_PAGE, **query, **self._scope}, key)
+        rows = self._codec.reach.page_rows
+        limit: Query = {} if rows is None else {"limit": rows}
+        return self._rest.pages(path, {**limit, **query, **self._scope}, key)
 
 
 def _named(fills: list[Fill], orders: list[RemoteOrder]) -> tuple[Fill, ...]:

@@ -12,8 +12,17 @@ import httpx
 import msgspec
 from anyio.abc import TaskGroup
 
-from framework.errors import AuthError, ConfigError, ExchangeError
-from framework.exchange import Capabilities, Found, MarketQuery, Outcome, Rejected, Surprises
+from framework.errors import AuthError, ConfigError
+from framework.exchange import (
+    Accepted,
+    Capabilities,
+    Found,
+    MarketQuery,
+    Outcome,
+    Rejected,
+    Surprises,
+    Unknown,
+)
 from framework.fees import DIRECT_E6
 from framework.model.account import Account
 from framework.model.commands import AmendOrder, CancelOrder, QueryOrder
@@ -21,12 +30,9 @@ from framework.model.events import (
     AccountReported,
     AnyEvent,
     ExchangeWarned,
-    MarketChanged,
-    MarketListed,
-    MarketSettled,
     OrderFilled,
 )
-from framework.model.market import Market, MarketStatus, Settlement
+from framework.model.market import Market
 from framework.model.orders import Order
 from framework.model.units import E6, Micros, Ticker
 from framework.run import Mode, Run
@@ -34,10 +40,11 @@ from plugins.kalshi.account import AccountReader
 from plugins.kalshi.buckets import WARN_ABOVE, Usage
 from plugins.kalshi.burst import BurstGuard
 from plugins.kalshi.catalog import Catalog
-from plugins.kalshi.codec import Codec, FeesChanged
+from plugins.kalshi.codec import Codec
 from plugins.kalshi.fee_changes import FeeChanges
 from plugins.kalshi.groups import OrderGroups
 from plugins.kalshi.history import History
+from plugins.kalshi.market_watch import MarketWatch
 from plugins.kalshi.orders import Orders
 from plugins.kalshi.portfolio import Portfolio
 from plugins.kalshi.queue import Queue
@@ -52,12 +59,8 @@ BATCHES: Final = 1_024
 """How many batches may wait for the engine before the socket is read no further."""
 OPEN_WITHIN_S: Final = 10.0
 RELEASE_WITHIN_S: Final = 5.0
-REREAD_PAUSES_S: Final = (1, 2, 4, 8, 16)
-"""A market can be missing, or not final yet, for a moment after it was announced."""
 BACKFILL_US: Final[Micros] = 60_000_000
 """How far before a lost connection fills are asked for again: lists may lag."""
-SETTLED: Final = "settled"
-_NEW: Final = frozenset({"created", "activated"})
 
 
 class KalshiExchange:
@@ -93,31 +96,42 @@ class KalshiExchange:
             codec.capabilities, balance_step_e6=balance_step_e6
         )
         self._clock = run.clock
+        self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
+        self._failure: AuthError | None = None
         writing = Writing(rest, run.mode)
-        extras = codec.extras
-        self.groups = OrderGroups(writing, extras) if extras else None
-        self.queue = Queue(rest, extras) if extras else None
+        self.groups = OrderGroups(writing, codec.extras) if codec.extras else None
+        self.queue = Queue(rest, codec.extras) if codec.extras else None
         self.orders = Orders(writing, codec)
         rest.limits.warn = self._warn
         self._tasks = tasks
-        fees = FeeChanges(rest, codec, run.clock)
         history = History(rest, codec, run.clock, subaccount=subaccount)
+        fees = FeeChanges(rest, codec, run.clock)
         self._catalog = Catalog(rest, codec, fees, history, exclude_combos=exclude_combos)
         self._status = StatusWatch(rest, codec.drift, run.clock, self._emit)
         self._reader = AccountReader(rest, codec, history, subaccount=subaccount)
         portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=run.mode is not Mode.PAPER)
         self.reads = Reads(rest, codec, self._catalog, history, portfolio)
-        self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
-        self._failure: AuthError | None = None
-        self._stale: dict[Ticker, set[str]] = {}
-        """Markets being read again, and what was said about each since the read began."""
+        self._markets = self._market_watch()
         self._stream = Stream(
             codec,
             run.clock,
             connect=lambda: open_session(client, stream_url, rest.headers("GET", stream_url)),
             emit=self._emit,
-            watcher=self,
+            watcher=self._markets,
             refused=rest.auth_error,
+        )
+
+    def _market_watch(self) -> MarketWatch:
+        return MarketWatch(
+            self.rest,
+            self.codec,
+            self._clock,
+            self._catalog,
+            self._reader,
+            self._tasks,
+            emit=self._emit,
+            stream=lambda: self._stream,
+            returned=self._returned,
         )
 
     async def open(self) -> None:
@@ -128,7 +142,10 @@ class KalshiExchange:
         """
         await self.rest.adopt_limits()
         self._tasks.start_soon(self._listen, self._stream.run)
-        self._tasks.start_soon(self._listen, self._status.run)
+        if self.codec.reach.status:
+            self._tasks.start_soon(self._listen, self._status.run)
+        if not self.codec.reach.lifecycle:
+            self._tasks.start_soon(self._listen, self._markets.poll)
         with anyio.move_on_after(OPEN_WITHIN_S):
             await self._stream.opened.wait()
 
@@ -202,7 +219,11 @@ class KalshiExchange:
         Raises:
             AuthError: the exchange refuses the credentials.
         """
-        with self._receive.clone() as batches:
+        try:
+            batches = self._receive.clone()
+        except anyio.ClosedResourceError:
+            return  # closed before anybody listened
+        with batches:
             async for batch in batches:
                 yield batch
         if self._failure is not None:
@@ -215,8 +236,12 @@ class KalshiExchange:
         paused = [self._status.refusal(order) for order in orders]
         free = [order for order, why in zip(orders, paused, strict=True) if why is None]
         told = await self.orders.submit(free) if free else ()
-        if any(isinstance(one, Rejected) and one.code in PAUSED for one in told):
+        refused = [(o, one) for o, one in zip(free, told, strict=True) if isinstance(one, Rejected)]
+        if any(one.code in PAUSED for _, one in refused):
             self._status.look_now()
+        if not self.codec.reach.lifecycle:
+            for order, _ in refused:  # its market may have closed unheard
+                self._markets.market_changed(order.ticker, "refused")
         answers = iter(told)
         return [why or next(answers) for why in paused]
 
@@ -238,7 +263,29 @@ class KalshiExchange:
 
     async def cancel_all(self) -> Outcome:
         """Cancel every order of the account; the sweep goes on after the answer."""
+        if self.codec.cancel_all() is None:
+            return await self._cancel_each()
         return await self.orders.cancel_all()
+
+    async def _cancel_each(self) -> Outcome:
+        """Cancel what rests, one by one: one order that may still rest makes the answer unknown."""
+        orders, whole = await self._reader.resting()
+        cancels = [
+            CancelOrder(
+                client_order_id=order.client_order_id or "",
+                order_id=order.order_id,
+                ticker=order.ticker,
+                shard=order.shard,
+                reason="cancel all",
+            )
+            for order in orders
+        ]
+        outcomes = await self.cancel(cancels) if cancels else ()
+        doubts = [outcome for outcome in outcomes if not isinstance(outcome, Accepted)]
+        if doubts or not whole:
+            why = doubts[0] if doubts else "the list of resting orders can't be read whole"
+            return Unknown(reason=f"{len(doubts)} of {len(cancels)} not cancelled: {why}")
+        return Accepted(order_id="all", filled_e2=None, remaining_e2=None)
 
     def usage(self) -> tuple[Usage, ...]:
         """Return how far each bucket of the account's rate limit is used."""
@@ -271,68 +318,8 @@ class KalshiExchange:
         """
         return await self._reader.account(since_us)
 
-    # -------------------------------------------------------------- what the stream asks for
-
-    def market_changed(self, ticker: Ticker, kind: str) -> None:
-        """Read a market again, unless it is none of ours: the channel tells of all."""
-        if ticker in self._stale:
-            self._stale[ticker].add(kind)
-        elif kind in _NEW or ticker in self._catalog.known:
-            self._stale[ticker] = {kind}
-            self._tasks.start_soon(self._reread, ticker)
-
-    def fees_changed(self, change: FeesChanged) -> None:
-        """Tell the markets of an event again, with the fees that hold from now on."""
-        for ticker in self._catalog.fees_changed(change):
-            self.market_changed(ticker, "fees")
-
-    def markets_uncertain(self) -> None:
-        """Read every followed market again: a message about one may have been missed."""
-        self._catalog.fees_uncertain(self._stream.subscriptions.wanted.keys())
-        for ticker in self._stream.subscriptions.wanted:
-            self.market_changed(ticker, "uncertain")
-
-    def restored(self, lost_us: Micros) -> None:
-        """Ask what happened to account and markets while the stream was away."""
+    def _returned(self, lost_us: Micros) -> None:
         self._tasks.start_soon(self._backfill, lost_us)
-        self.markets_uncertain()
-
-    async def _reread(self, ticker: Ticker) -> None:
-        """Read a market until it is there and, if its settlement was announced, final."""
-        kinds, pauses = self._stale[ticker], iter(REREAD_PAUSES_S)
-        is_new = ticker not in self._catalog.known
-        while kinds:
-            asked = set(kinds)
-            kinds.clear()
-            found = await self._market(ticker)
-            if found is None or (SETTLED in asked and not _is_final(found[0])):
-                kinds |= asked
-                pause = next(pauses, None)
-                if pause is None:
-                    break
-                await self._clock.sleep(pause)
-                continue
-            await self._tell(*found, is_new=is_new)
-            is_new = False
-        del self._stale[ticker]
-
-    async def _market(self, ticker: Ticker) -> tuple[Market, Settlement | None] | None:
-        try:
-            return await self._catalog.market(ticker)
-        except ExchangeError as fault:
-            self.codec.drift.fail("market", ticker, fault)
-            return None
-
-    async def _tell(self, market: Market, payment: Settlement | None, *, is_new: bool) -> None:
-        now_us = self._clock.now_us()
-        told = MarketListed if is_new else MarketChanged
-        events: list[AnyEvent] = [told(at_us=now_us, market=market)]
-        if payment is not None:
-            if payment.result == "scalar":
-                # Only here a fee can be kept: the account's own record tells it.
-                payment = await self._reader.settlement(market.ticker) or payment
-            events.append(MarketSettled(at_us=now_us, settlement=payment))
-        await self._emit(events)
 
     async def _backfill(self, lost_us: Micros) -> None:
         """Report the account after a gap: fills that were missed, and the state of orders."""
@@ -344,7 +331,3 @@ class KalshiExchange:
         now_us = self._clock.now_us()
         fills = [OrderFilled(at_us=now_us, fill=fill) for fill in account.fills.rows]
         await self._emit((*fills, AccountReported(at_us=now_us, account=account)))
-
-
-def _is_final(market: Market) -> bool:
-    return market.status is MarketStatus.FINALIZED

@@ -55,6 +55,10 @@ class Catalog:
             AuthError: the exchange refuses the key.
             ExchangeError: a page could not be read.
         """
+        if not self._codec.reach.lists_by_name:
+            async for market in self._chosen(query):
+                yield market
+            return
         for part in _parts(query):
             missing = set(() if part.open_only else part.tickers or ())
             parameters = self._codec.list_markets(part, exclude_combos=self._exclude_combos)
@@ -83,6 +87,22 @@ class Catalog:
                 page = []
         for market in await self.complete(page):
             yield market
+
+    async def _chosen(self, query: MarketQuery) -> AsyncIterator[Market]:
+        """Read markets where no list can be restricted: by their names, or all that are open."""
+        if query.tickers is not None:
+            for ticker in query.tickers:
+                found = await self._optional(f"/markets/{ticker}", "/markets/{ticker}")
+                for market in await self.complete([found.get("market") or {}] if found else []):
+                    yield market
+            return
+        parameters = self._codec.list_markets(query, exclude_combos=False)
+        async for row in self._rest.pages("/markets", parameters, "markets"):
+            for market in await self.complete([row]):
+                if query.series in {None, market.series_ticker} and (
+                    query.event in {None, market.event_ticker}
+                ):
+                    yield market
 
     async def market(self, ticker: Ticker) -> tuple[Market, Settlement | None] | None:
         """Read one market, and what it pays once it does; None when it can't be read.
@@ -140,6 +160,8 @@ class Catalog:
         return markets
 
     async def _learn_groups(self, rows: Sequence[Json]) -> None:
+        if not self._codec.reach.groups:
+            return
         named = dict.fromkeys(str(row.get("event_ticker")) for row in rows)
         missing = [ticker for ticker in named if ticker not in self._groups]
         for start in range(0, len(missing), TICKERS_PER_READ):

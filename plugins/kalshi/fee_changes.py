@@ -39,7 +39,7 @@ class FeeChanges:
         self._events: dict[str, tuple[Ticker, FeeChange]] = {}
         self._of_series: dict[Ticker, tuple[FeeChange, ...]] = {}
         self._of_event: dict[Ticker, tuple[FeeChange, ...]] = {}
-        self._absent: set[str] = set()
+        self._absent: set[str] = set() if codec.reach.fee_changes else {_SERIES, _EVENTS}
         """Lists that this exchange does not have."""
 
     async def refresh(self) -> None:

@@ -38,7 +38,7 @@ class History:
         self._scope: Query = {} if subaccount is None else {"subaccount": subaccount}
         self._cutoff: Cutoff | None = None
         self._read_us: Micros | None = None
-        self._absent = False
+        self._absent = not codec.reach.archive
 
     async def cutoff(self) -> Cutoff | None:
         """Return where the archive begins; None when this exchange has none.

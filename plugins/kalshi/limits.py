@@ -5,7 +5,7 @@ for its own writes. A part of every write bucket is kept for cancels and exits: 
 must never delay leaving.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -59,26 +59,53 @@ BASIC: Final = AccountLimits(read=BucketSize(200, 200), write=BucketSize(100, 10
 """What every account has at least (Basic tier)."""
 
 
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """What requests may cost before the account has said so itself, if it ever does."""
+
+    sizes: AccountLimits
+    costs: Mapping[tuple[str, str], int]
+    default_cost: int
+    is_told: bool
+    """Whether the account can be asked for its own."""
+
+
+TODAY = Budget(sizes=BASIC, costs=BASIC_COSTS, default_cost=DEFAULT_COST, is_told=True)
+FOUNDING = Budget(
+    sizes=AccountLimits(read=BucketSize(20, 20), write=BucketSize(10, 10)),
+    costs={},
+    default_cost=1,
+    is_told=False,
+)
+"""20 reads and 10 writes a second, each request the same (founding document, rate limits)."""
+
+
 class Limits:
     """The account's read budget and its write budget on each shard."""
 
-    def __init__(self, clock: Clock, warn: Callable[[Usage], None] = lambda _: None) -> None:
-        """Start with full buckets of the Basic tier.
+    def __init__(
+        self,
+        clock: Clock,
+        budget: Budget = TODAY,
+        warn: Callable[[Usage], None] = lambda _: None,
+    ) -> None:
+        """Start with full buckets.
 
         Args:
             clock: The run's.
+            budget: What every account has at least.
             warn: Told once whenever a bucket is nearly used up.
         """
         self._clock = clock
-        self._costs = dict(BASIC_COSTS)
-        self._default = DEFAULT_COST
+        self.is_told = budget.is_told
+        self._costs = dict(budget.costs)
+        self._default = budget.default_cost
         self._readers = anyio.Lock()
         self._entries: dict[int | None, anyio.Lock] = {}
         """Entries queue behind those of their own shard only."""
-        self._write_size = BASIC.write
+        self._write_size = budget.sizes.write
         self.warn = warn
         # Reads wait for their turn, and a long list takes all there is: no reason to warn.
-        self.read = Bucket("read", BASIC.read, clock, self._told, warn_above=Decimal(1))
+        self.read = Bucket("read", budget.sizes.read, clock, self._told, warn_above=Decimal(1))
         self._writes = {shard: self._write_bucket(shard) for shard in SHARDS}
 
     def adopt(self, limits: AccountLimits | None, costs: EndpointCosts | None) -> None:

@@ -1,6 +1,7 @@
 """Orders out: one by one, changed, or several of one decision in a batch."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import anyio
@@ -75,11 +76,14 @@ class Orders:
 
         async def one(order: Order) -> Outcome:
             request = self._create(order, groups)
-            return await self._writing.done(request, self._codec.created, urgent=urgent)
+            if isinstance(request, Rejected):
+                return request
+            read = partial(self._codec.created, order)
+            return await self._writing.done(request, read, urgent=urgent)
 
         return await _each(orders, one)
 
-    def _create(self, order: Order, groups: Mapping[int, str]) -> Request:
+    def _create(self, order: Order, groups: Mapping[int, str]) -> Request | Rejected:
         extras, group_id = self._codec.extras, groups.get(order.shard)
         if extras is None or group_id is None:
             return self._codec.create(order)
@@ -144,14 +148,21 @@ class Orders:
                 return extras.cancelled_batch(cancels, reply.status, reply.body)
 
         async def one(cancel: CancelOrder) -> Outcome:
-            request = self._codec.cancel(cancel)
-            return await self._writing.done(request, self._codec.cancelled, urgent=True)
+            read = partial(self._codec.cancelled, cancel)
+            return await self._writing.done(self._codec.cancel(cancel), read, urgent=True)
 
         return await _each(cancels, one)
 
     async def cancel_all(self) -> Outcome:
-        """Cancel every order of the account; the sweep goes on after the answer."""
-        return await self._writing.done(self._codec.cancel_all(), _swept, urgent=True)
+        """Cancel every order of the account; the sweep goes on after the answer.
+
+        Raises:
+            InvariantError: the dialect has no word for it.
+        """
+        request = self._codec.cancel_all()
+        if request is None:
+            raise InvariantError("this dialect cancels orders one by one")
+        return await self._writing.done(request, _swept, urgent=True)
 
 
 def _swept(body: bytes) -> Outcome:

@@ -11,8 +11,8 @@ import msgspec
 
 from framework.exchange import Rejected, Unknown
 
-SUCCESS: Final = frozenset({200, 201})
-"""Statuses with which the exchange took a write; which of the two varies by endpoint."""
+SUCCESS: Final = frozenset({200, 201, 204})
+"""Statuses with which the exchange took a write; which of them varies by endpoint and time."""
 DEFINITE: Final = frozenset({400, 401, 403, 404, 409, 410, 429})
 """Statuses with which the exchange proves that it did nothing (order-errors page)."""
 EXISTS: Final = "order_already_exists"

@@ -17,7 +17,7 @@ from framework.model.market import micros
 from framework.model.units import Micros
 from framework.run import Run
 from plugins.kalshi.codec import Json, Query, Request
-from plugins.kalshi.limits import AccountLimits, EndpointCosts, Limits
+from plugins.kalshi.limits import TODAY, AccountLimits, Budget, EndpointCosts, Limits
 from plugins.kalshi.network import RunTransport
 from plugins.kalshi.refusals import refusal
 from plugins.kalshi.signing import Signer
@@ -73,7 +73,12 @@ class Rest:
     """
 
     def __init__(
-        self, client: httpx.AsyncClient, base: httpx.URL, signer: Signer, run: Run
+        self,
+        client: httpx.AsyncClient,
+        base: httpx.URL,
+        signer: Signer,
+        run: Run,
+        budget: Budget = TODAY,
     ) -> None:
         self._client = client
         self._base = base
@@ -82,8 +87,12 @@ class Rest:
         self._mode = run.mode
         self._clock = run.clock
         self._rng = run.rng
-        self.limits = Limits(run.clock)
+        self.limits = Limits(run.clock, budget)
         self.skew_us: Micros | None = None
+
+    def now_us(self) -> Micros:
+        """Return the run's present moment."""
+        return self._clock.now_us()
 
     # ----------------------------------------------------------------------------- reads
 
@@ -168,6 +177,8 @@ class Rest:
         Raises:
             AuthError: the exchange refuses the key, its rights, or the clock.
         """
+        if not self.limits.is_told:
+            return
         limits, costs = None, None
         try:
             limits = msgspec.convert(await self.get("/account/limits"), AccountLimits)

@@ -28,8 +28,21 @@ class Signer:
 
     __slots__ = ("_sign", "key_id")
 
-    def __init__(self, key_id: str, private_key: bytes, passphrase: bytes | None = None) -> None:
+    def __init__(
+        self,
+        key_id: str,
+        private_key: bytes,
+        passphrase: bytes | None = None,
+        *,
+        founding: bool = False,
+    ) -> None:
         """Parse the key.
+
+        Args:
+            key_id: The name of the key.
+            private_key: The key in PEM.
+            passphrase: Of an encrypted key.
+            founding: Sign as the founding document says: RSA only, with the longest salt.
 
         Raises:
             ConfigError: the key is empty, damaged, of a kind Kalshi does not take, or encrypted
@@ -38,12 +51,12 @@ class Signer:
         if not key_id.strip():
             raise ConfigError("plugins.kalshi.key_id: is empty; copy the key id Kalshi showed")
         self.key_id = key_id.strip()
-        found = _parsed(private_key, passphrase)
+        found = _parsed(private_key, passphrase, founding=founding)
         # Nothing that is raised from here on may hold the key: some loggers print variables.
         del private_key, passphrase
         if isinstance(found, str):
             raise ConfigError(found)
-        self._sign = _signature(found)
+        self._sign = _signature(found, founding=founding)
 
     def headers(self, method: str, path: str, now_us: Micros) -> dict[str, str]:
         """Return the headers that authorize one request, now.
@@ -65,7 +78,9 @@ class Signer:
         return "Signer(...)"
 
 
-def _parsed(pem: bytes, passphrase: bytes | None) -> Ed25519PrivateKey | RSAPrivateKey | str:
+def _parsed(
+    pem: bytes, passphrase: bytes | None, *, founding: bool
+) -> Ed25519PrivateKey | RSAPrivateKey | str:
     """Return the key, or what is wrong with it: an exception of the library might show some."""
     try:
         key = load_pem_private_key(pem, passphrase)
@@ -81,11 +96,17 @@ def _parsed(pem: bytes, passphrase: bytes | None) -> Ed25519PrivateKey | RSAPriv
         return f"{_NAME}: is no private key in PEM; use the file downloaded from Kalshi as it is"
     if not isinstance(key, Ed25519PrivateKey | RSAPrivateKey):
         return f"{_NAME}: is neither an RSA nor an Ed25519 key; create a new one at Kalshi"
+    if founding and not isinstance(key, RSAPrivateKey):
+        return f'{_NAME}: is no RSA key, which api = "cents" signs with'
     return key
 
 
-def _signature(key: Ed25519PrivateKey | RSAPrivateKey) -> Callable[[bytes], bytes]:
+def _signature(
+    key: Ed25519PrivateKey | RSAPrivateKey, *, founding: bool
+) -> Callable[[bytes], bytes]:
     if isinstance(key, Ed25519PrivateKey):
         return key.sign
-    padding = PSS(mgf=MGF1(SHA256()), salt_length=SHA256.digest_size)
+    padding = PSS(
+        mgf=MGF1(SHA256()), salt_length=PSS.MAX_LENGTH if founding else SHA256.digest_size
+    )
     return lambda text: key.sign(text, padding, SHA256())

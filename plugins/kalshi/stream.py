@@ -110,6 +110,11 @@ class Stream:
         finally:
             self.opened.set()
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection was there and is not back yet."""
+        return self._lost
+
     def wake(self) -> None:
         """Look at what is wanted again, now."""
         self._wake.set()

@@ -9,12 +9,10 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from framework.model.units import Micros, Ticker
-from plugins.kalshi.codec import Codec, Refused, Subscribed, Unsubscribed, Updated
+from plugins.kalshi.codec import Codec, Open, Refused, Subscribed, Unsubscribed, Updated
 
 BOOK: Final = "orderbook_delta"
-MARKET_CHANNELS: Final = (BOOK, "ticker", "trade")
 LIFECYCLE: Final = "market_lifecycle_v2"
-ACCOUNT_CHANNELS: Final = ("fill", "user_orders", LIFECYCLE)
 MOST_TICKERS: Final = 500
 """Per command; the exchange's own limit per message is not published."""
 ANSWER_WITHIN_US: Final[Micros] = 10_000_000
@@ -82,8 +80,8 @@ class Subscriptions:
     def reset(self) -> None:
         """Start a new connection: nothing is confirmed, command ids begin again at 1."""
         self._command = 0
-        self._markets = {name: Channel(name) for name in MARKET_CHANNELS}
-        self._account = {name: Channel(name) for name in ACCOUNT_CHANNELS}
+        self._markets = {name: Channel(name) for name in self._codec.market_channels}
+        self._account = {name: Channel(name) for name in self._codec.account_channels}
         self.awaiting = dict.fromkeys(self.wanted)
         self._refused = {}
         self.due_us = 0
@@ -166,16 +164,17 @@ class Subscriptions:
     ) -> Iterator[str]:
         missing = tuple(t for t in wanted if t not in channel.confirmed)[:MOST_TICKERS]
         extra = tuple(t for t in channel.confirmed if t not in self.wanted)[:MOST_TICKERS]
+        opened = Open(channel.name, sid, tuple(channel.confirmed))
         if not self.wanted:
             # An empty list could mean every market: leave the channel instead.
             channel.ask(self._next(), now_us)
-            yield self._codec.unsubscribe(self._command, (sid,))
+            yield self._codec.unsubscribe(self._command, opened)
         elif missing:
             channel.ask(self._next(), now_us, missing)
-            yield self._codec.update(self._command, sid, "add_markets", missing)
+            yield self._codec.update(self._command, opened, "add_markets", missing)
         elif extra:
             channel.ask(self._next(), now_us, extra, adds=False)
-            yield self._codec.update(self._command, sid, "delete_markets", extra)
+            yield self._codec.update(self._command, opened, "delete_markets", extra)
 
     def _snapshots(self, now_us: Micros) -> Iterator[str]:
         """Ask for the books that have been lost, or that did not come by themselves."""
@@ -191,7 +190,7 @@ class Subscriptions:
         for start in range(0, len(late), MOST_TICKERS):
             part = late[start : start + MOST_TICKERS]
             self.awaiting.update(dict.fromkeys(part, now_us))
-            yield self._codec.update(self._next(), book.sid, "get_snapshot", part)
+            yield self._codec.update(self._next(), Open(BOOK, book.sid), "get_snapshot", part)
 
     def _subscribe(self, channel: Channel, tickers: tuple[Ticker, ...], now_us: Micros) -> str:
         # One command per channel: a refused channel must not take the others with it.

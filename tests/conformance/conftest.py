@@ -30,6 +30,7 @@ from framework.testing.conformance import CASES, Ask, Bench, Fault, Stage, Strea
 from framework.testing.faults import FaultyStream
 from plugins.kalshi import Kalshi
 from plugins.sandbox.auth import Gate, new_key_pair
+from plugins.sandbox.cents.door import Cents
 from plugins.sandbox.exchange import NewOrder, SandboxExchange
 from plugins.sandbox.request import Reply
 from plugins.sandbox.rows import Pause
@@ -39,7 +40,7 @@ from plugins.sandbox.wire import refused
 
 EVENT = "KXCONF-26JAN15"
 PLAIN, OTHER = f"{EVENT}-PLAIN", f"{EVENT}-OTHER"
-DIALECTS = {"fixed-point": FixedPoint}
+DIALECTS = {"fixed-point": FixedPoint, "cents": Cents}
 LOOK_S = 0.25
 STATUSES = {
     "resting": RemoteStatus.OPEN,

@@ -1177,3 +1177,75 @@ def test_an_exit_between_two_prices_is_sent_at_the_next_one_below():
     assert play.order.purpose is Purpose.EXIT
     assert str(play.order) == f"sell 10 YES {TICKER} at 0.98"
     assert "exit.off_grid" not in play.codes()
+
+
+# ------------------------------------------------------------ exchanges that repeat no client id
+
+
+NAMELESS = msgspec.structs.replace(EVERYTHING, client_order_ids=False)
+
+
+@pytest.fixture
+def lost():
+    """A market with an entry of which nobody can say whether the exchange has it."""
+    playbook = Playbook(Buyer(), Sizer(), Stop(), capabilities=NAMELESS)
+    playbook.event(account_report(recovery=True), listed()).expect(Subscribe)
+    playbook.event(bids()).expect(SubmitOrder)
+    playbook.event(OrderUnknown(at_us=NOW_US, client_order_id="run-1", reason="time-out"))
+    return playbook
+
+
+def test_without_client_ids_an_unknown_order_stops_its_market_until_a_person_decides(lost):
+    lost.expect()  # no question: nothing could answer it
+    late = NOW_US + 3_600 * SECOND
+
+    lost.event(tick(late), bids(at=late), account_report(at_us=late)).expect()
+
+    assert lost.engine.state.orders.find("run-1").state is OrderState.UNKNOWN
+    assert [live.order.client_order_id for live in lost.engine.state.undecidable()] == ["run-1"]
+
+
+def test_without_client_ids_no_list_proves_that_an_order_is_absent(lost):
+    late = NOW_US + 3_600 * SECOND
+
+    lost.event(OrderAbsent(at_us=late, client_order_id="run-1", as_of_us=late)).expect()
+
+    assert lost.engine.state.orders.find("run-1").state is OrderState.UNKNOWN
+
+
+def test_a_persons_resume_decides_that_the_order_is_not_there(lost):
+    late = NOW_US + 3_600 * SECOND
+
+    lost.event(*lost.engine.decided(late), TradingResumed(at_us=late)).expect()
+    later = late + 60 * SECOND
+    lost.event(tick(later), bids(yes="0.93", no="0.06", at=later)).expect(SubmitOrder)
+
+    assert lost.engine.state.orders.find("run-1").state is OrderState.REJECTED
+    assert lost.engine.decided(later) == []
+
+
+def test_without_client_ids_an_order_with_an_exchange_id_is_asked_about():
+    playbook = Playbook(Buyer(), Sizer(), capabilities=NAMELESS)
+    playbook.event(account_report(recovery=True), listed(), bids()).ignore()
+    playbook.event(accepted(playbook)).ignore()
+    late = NOW_US + 60 * SECOND
+
+    playbook.event(account_report(at_us=late)).expect(QueryOrder)
+
+
+def test_a_lost_order_of_an_earlier_run_stops_its_market_too():
+    earlier = LedgerOrder(
+        order=order(client_order_id="old-1", strategy="buyer"),
+        state=OrderState.PENDING,
+        order_id=None,
+        filled_e2=0,
+        sent_us=NOW_US,
+    )
+    playbook = Playbook(Buyer(side=Side.NO), Sizer(), capabilities=NAMELESS)
+    late = NOW_US + 3_600 * SECOND
+    read = LedgerRead(at_us=late, opening_cash_e6=1_000_000_000, orders=(earlier,))
+
+    playbook.event(read, account_report(at_us=late, recovery=True), listed(at=late)).ignore()
+    playbook.event(bids(at=late)).expect()
+
+    assert [live.order.client_order_id for live in playbook.engine.state.undecidable()] == ["old-1"]

@@ -201,3 +201,34 @@ def test_a_report_read_twice_counts_once(state):
 
     assert state.portfolio.position(TICKER).quantity == 10
     assert state.portfolio.cash_e6 == CASH_E6 - 9_300_000
+
+
+@pytest.mark.parametrize(
+    ("shown_cents", "external_cents"),
+    [(100_000, 0), (99_999, -1), (100_001, 1), (99_900, -100)],
+)
+def test_cash_told_in_whole_cents_differs_only_by_whole_cents(shown_cents, external_cents):
+    """We hold $1,000.0099; an exchange that tells whole cents, rounded down, shows $1,000.00."""
+    state = State()
+    take_in(state, LedgerRead(at_us=NOW_US, opening_cash_e6=CASH_E6 + 9_900))
+    told = account_report(at_us=NOW_US, cash_e6=shown_cents * 10_000, recovery=True)
+    balances = msgspec.structs.replace(told.account.balances, step_e6=10_000)
+    account = msgspec.structs.replace(told.account, balances=balances)
+
+    take_in(state, msgspec.structs.replace(told, account=account))
+
+    found = state.portfolio.external_e6
+    assert (found == 0) == (external_cents == 0)
+    assert abs(found - external_cents * 10_000) < 10_000
+
+
+def test_a_list_the_exchange_does_not_have_is_not_waited_for():
+    state = State()
+    told = account_report(at_us=NOW_US, recovery=True)
+    absent = msgspec.structs.replace(told.account.fills, complete=False, told=False)
+    account = msgspec.structs.replace(told.account, fills=absent)
+
+    take_in(state, msgspec.structs.replace(told, account=account))
+
+    assert state.ready
+    assert account.missing == ()

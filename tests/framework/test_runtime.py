@@ -32,6 +32,7 @@ from framework.model.events import (
     ExchangeStatusChanged,
     LedgerRead,
     ObservationArrived,
+    OrderRejected,
     OrderUnknown,
     Pause,
     PluginQuarantined,
@@ -45,8 +46,8 @@ from framework.run import Mode, RunOptions
 from framework.running import CurrentRun
 from framework.session import _recorded, _unwrapped
 from framework.settings import read_settings
-from framework.testing.builders import NOW_US, SECOND_US, market
-from framework.testing.playbook import PluginSet
+from framework.testing.builders import NOW_US, SECOND_US, TICKER, market
+from framework.testing.playbook import EVERYTHING, PluginSet
 from framework.testing.scripted import Late, ScriptedExchange, ScriptedVenue
 
 BID, ASK = "0.92", "0.93"
@@ -665,6 +666,29 @@ def test_a_halt_holds_for_the_next_start(stage):
 
     assert stage.events(LedgerRead)[0].halted == "news"
     assert stage.exchange.submitted == []
+
+
+def test_resume_decides_on_orders_that_only_a_person_can_speak_for(stage):
+    stage.exchange.capabilities = msgspec.structs.replace(EVERYTHING, client_order_ids=False)
+    stage.exchange.answer("submit", Unknown(reason="time-out"))
+    script, answers = talking(stage, ("status", {}), ("status", {}), ("resume", {}))
+
+    result = stage.play(script, Buyer())
+
+    waiting = f"buy 10 YES {TICKER} at {ASK}"
+    assert [answer["undecided"] for answer in answers] == [[], [waiting], []]
+    decided = stage.events(OrderRejected)
+    assert [(event.client_order_id, event.code) for event in decided] == [("run1-1", "decided")]
+    assert not any("framework resume" in trouble for trouble in result.troubles)
+
+
+def test_an_order_nobody_decided_on_is_named_at_the_end(stage):
+    stage.exchange.capabilities = msgspec.structs.replace(EVERYTHING, client_order_ids=False)
+    stage.exchange.answer("submit", Unknown(reason="time-out"))
+
+    result = stage.play(lasting(5, quoting=stage.exchange), Buyer())
+
+    assert any(f"{TICKER} at {ASK}: look whether it is at" in line for line in result.troubles)
 
 
 def test_stop_over_the_socket_is_answered_and_ends_the_run(stage):

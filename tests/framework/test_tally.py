@@ -8,6 +8,7 @@ from framework.model.events import (
     LedgerRead,
     MarketListed,
     MarketSettled,
+    OrderAccepted,
     OrderFilled,
     OrderRejected,
 )
@@ -166,3 +167,15 @@ def test_the_owners_of_orders_long_ended_are_forgotten():
     counted.update(filled(trade_id="t-2", ticker="NEW", client_order_id=names[1]))
 
     assert [trip.strategy for trip in counted.trips()] == [None, order().strategy]
+
+
+def test_a_fill_that_overtakes_the_reply_to_its_order_still_has_an_owner():
+    accepted = OrderAccepted(
+        at_us=NOW_US, client_order_id="run-1", order_id="order-9", filled_e2=0, remaining_e2=0
+    )
+    sent = told(None, SubmitOrder(order=order(strategy="s", client_order_id="run-1")))
+
+    counted = tally(sent, filled(order_id="order-9", client_order_id=None), told(accepted))
+
+    (trip,) = counted.trips()
+    assert trip.strategy == "s"

@@ -79,9 +79,14 @@ def test_the_adapter_satisfies_the_exchange_protocol():
     assert promised <= set(dir(opened)) | set_when_opened
 
 
-def test_the_founding_dialect_is_refused_with_what_to_write_instead():
-    with pytest.raises(ValidationError, match='write api = "fixed-point"'):
-        Kalshi(api="cents")
+def test_founding_only_is_refused_without_the_founding_dialect():
+    with pytest.raises(ValidationError, match='founding_only needs api = "cents"'):
+        Kalshi(founding_only=True)
+
+
+def test_a_subaccount_is_refused_in_the_cents_dialect():
+    with pytest.raises(ValidationError, match="knows no subaccounts"):
+        Kalshi(api="cents", subaccount=1)
 
 
 @pytest.mark.parametrize("mode", [Mode.PAPER, Mode.DEMO, Mode.LIVE])

@@ -98,8 +98,8 @@ async def books_stay_apart(bench: Bench) -> None:
     """The books of several markets don't mix."""
     await bench.follow(bench.plain, bench.other)
     for step in range(20):
-        bench.change(bench.plain, Side.YES, 8_900, 100 + step)
-        bench.change(bench.other, Side.YES, 500, 300 + step)
+        bench.change(bench.plain, Side.YES, 8_900, 100 * (step + 1))
+        bench.change(bench.other, Side.YES, 500, 100 * (step + 3))
 
     await bench.until_right(bench.plain)
     await bench.until_right(bench.other)

@@ -190,7 +190,7 @@ async def _disturbed(bench: Bench, fault: StreamFault) -> None:
     await bench.follow(bench.plain)
     bench.counterpart.disturb(fault, bench.plain)
     for step in range(6):
-        bench.change(bench.plain, Side.YES, 8_900 - 100 * step, 100 + step)
+        bench.change(bench.plain, Side.YES, 8_900 - 100 * step, 100 * (step + 1))
         await bench.clock.sleep(1)
     await bench.until_right(bench.plain)
     expect(bench.watch.book(bench.plain).state is BookState.VALID, "a valid book")
@@ -264,7 +264,7 @@ async def others_stay_right(bench: Bench) -> None:
     bench.counterpart.disturb(StreamFault.GAP, bench.plain)
     for step in range(4):
         bench.change(bench.plain, Side.YES, 8_900, 100)
-        bench.change(bench.other, Side.YES, 500, 100 + step)
+        bench.change(bench.other, Side.YES, 500, 100 * (step + 1))
         await bench.clock.sleep(1)
 
     await bench.until_right(bench.other)

@@ -7,11 +7,11 @@ and field names. `fixed_point` is today's dialect.
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
-from framework.exchange import Capabilities, MarketQuery, Outcome
+from framework.exchange import Capabilities, MarketQuery, Outcome, Rejected
 from framework.model.account import RemoteOrder, RemotePosition
 from framework.model.commands import CancelOrder
 from framework.model.events import AnyEvent, BookChanged, BookReplaced
@@ -71,6 +71,42 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     shard: int | None = None
     items: int = 1
+
+
+class Reach(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dialect can tell: nobody asks for the rest, and nobody misses it."""
+
+    as_of: bool = True
+    """Which moment of the account its lists show; else they show the moment of asking."""
+    fills: bool = True
+    positions: bool = True
+    settlements: bool = True
+    ended_orders: bool = True
+    """Orders that have ended can be listed, not only those that rest."""
+    groups: bool = True
+    """Events and series can be read; else a market's own record is all there is."""
+    lists_by_name: bool = True
+    """A list of markets can be restricted to some; else each is read by itself."""
+    status: bool = True
+    """Whether the exchange takes orders can be asked."""
+    fee_changes: bool = True
+    """Fees are told with the days on which they change."""
+    archive: bool = True
+    """What is older than a cutoff is listed apart."""
+    lifecycle: bool = True
+    """The stream tells that a market's record changed; else it is read again and again."""
+    page_rows: int | None = 1_000
+    """How many rows a page may be asked to have; None leaves that to the exchange."""
+    cash_step_e6: E6 = 1
+    """Cash is told in steps of this much, rounded down."""
+
+
+class Open(NamedTuple):
+    """A channel that is open, with the markets it is confirmed for."""
+
+    name: str
+    sid: int
+    tickers: tuple[Ticker, ...] = ()
 
 
 class Frame(msgspec.Struct, gc=False):
@@ -156,6 +192,18 @@ class Codec(Protocol):
     drift: Drift
 
     @property
+    def market_channels(self) -> Sequence[str]:
+        """Channels of single markets; the one of books is `orderbook_delta`."""
+
+    @property
+    def account_channels(self) -> Sequence[str]:
+        """Channels that are opened once, for all there is."""
+
+    @property
+    def reach(self) -> Reach:
+        """What can be read in this dialect."""
+
+    @property
     def capabilities(self) -> Capabilities:
         """What orders can do in this dialect."""
 
@@ -165,20 +213,20 @@ class Codec(Protocol):
 
     # --------------------------------------------------------------------------- orders
 
-    def create(self, order: Order) -> Request:
-        """Write an order."""
+    def create(self, order: Order) -> Request | Rejected:
+        """Write an order, or refuse one that this dialect has no words for."""
 
-    def created(self, body: bytes) -> Outcome:
+    def created(self, order: Order, body: bytes) -> Outcome:
         """Read the reply to an order that the exchange took."""
 
     def cancel(self, cancel: CancelOrder) -> Request:
         """Write a cancel."""
 
-    def cancelled(self, body: bytes) -> Outcome:
+    def cancelled(self, cancel: CancelOrder, body: bytes) -> Outcome:
         """Read the reply to a cancel that the exchange took."""
 
-    def cancel_all(self) -> Request:
-        """Write a cancel of every order."""
+    def cancel_all(self) -> Request | None:
+        """Write a cancel of every order; None where each must be cancelled by itself."""
 
     # ---------------------------------------------------------------------------- lists
 
@@ -195,6 +243,9 @@ class Codec(Protocol):
 
     def series(self, record: Json) -> Series | None:
         """Read a series."""
+
+    def orderbook(self, ticker: Ticker, record: Json, at_us: Micros) -> BookReplaced | None:
+        """Read a whole book that was asked for; None when it can't be read, which is counted."""
 
     def payment(self, record: Json) -> Settlement | None:
         """Read what a finalized market pays from its own record; None before it does."""
@@ -225,8 +276,8 @@ class Codec(Protocol):
     def subscribe(self, command: int, channels: Sequence[str], tickers: Sequence[Ticker]) -> str:
         """Write a command that opens channels, for these markets or, without any, for all."""
 
-    def update(self, command: int, sid: int, action: str, tickers: Sequence[Ticker]) -> str:
+    def update(self, command: int, channel: Open, action: str, tickers: Sequence[Ticker]) -> str:
         """Write `add_markets`, `delete_markets` or `get_snapshot`."""
 
-    def unsubscribe(self, command: int, sids: Sequence[int]) -> str:
-        """Write a command that closes channels."""
+    def unsubscribe(self, command: int, channel: Open) -> str:
+        """Write a command that closes a channel."""

@@ -72,6 +72,7 @@ OBJECTS: Final[dict[str, frozenset[str]]] = {
         no_total_cost_dollars revenue value fee_cost settled_time exchange_index
         """
     ),
+    "orderbook": _fields("orderbook_fp orderbook"),
     "balance": _fields(
         """
         balance balance_dollars portfolio_value updated_ts balance_breakdown
@@ -103,7 +104,7 @@ VALUES: Final[dict[str, dict[str, frozenset[str]]]] = {
     },
     "series": {"fee_type": FEE_TYPES},
     "order": {
-        "type": _fields("limit"),
+        "type": _fields("limit market"),
         "self_trade_prevention_type": _fields("taker_at_cross maker"),
     },
     "settlement": {"market_result": _fields("yes no scalar")},

@@ -7,10 +7,11 @@ import msgspec
 
 from framework.exchange import Capabilities, MarketQuery
 from framework.model.account import RemoteOrder, RemotePosition
+from framework.model.events import BookReplaced
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.orders import Fill
-from framework.model.units import E6, Micros
-from plugins.kalshi.codec import Json, Query, records, values
+from framework.model.units import E6, Micros, Ticker
+from plugins.kalshi.codec import Json, Query, Reach, records, values
 from plugins.kalshi.codec.extras import Extras
 from plugins.kalshi.codec.fixed_point_groups import FixedPointGroups
 from plugins.kalshi.codec.fixed_point_orders import Terms
@@ -22,6 +23,8 @@ _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 class FixedPoint(FixedPointGroups):
     """The fixed-point dialect."""
+
+    reach = Reach()
 
     def __init__(self, *, subaccount: int | None = None, terms: Terms | None = None) -> None:
         super().__init__(subaccount=subaccount, terms=terms)
@@ -81,6 +84,15 @@ class FixedPoint(FixedPointGroups):
         """Read a series."""
         return self._read(record, "series", records.SeriesRecord, values.series)
 
+    def orderbook(self, ticker: Ticker, record: Json, at_us: Micros) -> BookReplaced | None:
+        """Read a whole book that was asked for."""
+        return self._read(
+            record,
+            "orderbook",
+            records.OrderbookRecord,
+            lambda book: values.orderbook(book.orderbook_fp, ticker, at_us),
+        )
+
     def payment(self, record: Json) -> Settlement | None:
         """Read what a finalized market pays from its own record; None before it does."""
         return self._read(record, "market", records.MarketRecord, values.payment)
@@ -122,12 +134,4 @@ class FixedPoint(FixedPointGroups):
         into: type[_Record],
         value: Callable[[_Record], _Value],
     ) -> _Value | None:
-        """Read a record into a value; one that can't be read fails alone, counted and named."""
-        wire = records.read(record, kind, into, self.drift)
-        if wire is None:
-            return None
-        try:
-            return value(wire)
-        except ValueError as fault:
-            self.drift.fail(kind, records.name_of(record), fault)
-            return None
+        return records.read_value(record, kind, into, value, self.drift)

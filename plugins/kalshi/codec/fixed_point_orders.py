@@ -59,7 +59,7 @@ class FixedPointOrders(FixedPointStream):
         """Write an order that joins a group."""
         return self._write("POST", ORDERS, body=self._order(order, group_id), shard=order.shard)
 
-    def created(self, body: bytes) -> Outcome:
+    def created(self, order: Order, body: bytes) -> Outcome:  # noqa: ARG002 - the reply tells all
         """Read the reply to an order: without an order id nobody can say what it did."""
         reply = self._reply(body)
         return self._placed(reply) or no_proof(reply, "order")
@@ -73,7 +73,7 @@ class FixedPointOrders(FixedPointStream):
         query = {**where, **self._account()}
         return self._write("DELETE", ONE, order_id=cancel.order_id, query=query, shard=cancel.shard)
 
-    def cancelled(self, body: bytes) -> Outcome:
+    def cancelled(self, cancel: CancelOrder, body: bytes) -> Outcome:  # noqa: ARG002 - as above
         """Read the reply to a cancel: it tells what was taken out, not what had traded."""
         reply = self._reply(body)
         return self._taken_out(reply) or no_proof(reply, "cancel")

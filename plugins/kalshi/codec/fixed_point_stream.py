@@ -1,11 +1,8 @@
 """The stream half of today's dialect: commands out, messages in.
 
-Each message is decoded once into its tagged struct and becomes events there and then. Unknown
-fields are looked for in one message of a type in 1,024: often enough to notice a change of the
-wire, too seldom to cost anything.
+Each message is decoded once into its tagged struct and becomes events there and then.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, get_args
 
@@ -30,22 +27,21 @@ from plugins.kalshi.codec import (
     FeesChanged,
     Frame,
     Lifecycle,
+    Open,
     Refused,
     Snapshot,
     Subscribed,
-    Unreadable,
     Unsubscribed,
     Updated,
     frames,
 )
 from plugins.kalshi.codec.documented import MESSAGES
 from plugins.kalshi.codec.numbers import PRICES, count_e2, money_e6, ms_us, quote_e4
+from plugins.kalshi.codec.surprises import Surprises
 from plugins.kalshi.codec.values import of_side
 
-_LOOK_EVERY: Final = 1_024
 _SIDES: Final[dict[str | None, Side]] = {"yes": Side.YES, "no": Side.NO}
 _decode: Final = msgspec.json.Decoder(frames.AnyFrame).decode
-_envelope: Final = msgspec.json.Decoder(frames.Envelope).decode
 _STRUCTS: Final[tuple[type[msgspec.Struct], ...]] = get_args(frames.AnyFrame)
 
 
@@ -61,10 +57,13 @@ class FixedPointStream:
         subaccount: The one we trade; None when the key knows only one.
     """
 
+    market_channels = ("orderbook_delta", "ticker", "trade")
+    account_channels = ("fill", "user_orders", "market_lifecycle_v2")
+
     def __init__(self, *, subaccount: int | None = None) -> None:
         self.drift = Drift()
         self.subaccount = subaccount
-        self._seen: Counter[type[object]] = Counter()
+        self._surprises = Surprises(self.drift, MESSAGES, _STRUCTS)
         self._readers: dict[type[object], Callable[[Any, Micros], Frame]] = {
             frames.SnapshotFrame: self._snapshot,
             frames.DeltaFrame: self._delta,
@@ -80,7 +79,6 @@ class FixedPointStream:
             frames.OkFrame: self._ok,
             frames.ErrorFrame: self._error,
         }
-        self._kinds = {str(struct.__struct_config__.tag) for struct in _STRUCTS}
 
     # -------------------------------------------------------------------------- commands
 
@@ -93,14 +91,14 @@ class FixedPointStream:
             params["use_yes_price"] = False  # the default is announced to flip: never rely on it
         return _written(command, "subscribe", params)
 
-    def update(self, command: int, sid: int, action: str, tickers: Sequence[Ticker]) -> str:
+    def update(self, command: int, channel: Open, action: str, tickers: Sequence[Ticker]) -> str:
         """Write `add_markets`, `delete_markets` or `get_snapshot`."""
-        params = {"sids": [sid], "action": action, "market_tickers": list(tickers)}
+        params = {"sids": [channel.sid], "action": action, "market_tickers": list(tickers)}
         return _written(command, "update_subscription", params)
 
-    def unsubscribe(self, command: int, sids: Sequence[int]) -> str:
-        """Write a command that closes channels."""
-        return _written(command, "unsubscribe", {"sids": list(sids)})
+    def unsubscribe(self, command: int, channel: Open) -> str:
+        """Write a command that closes a channel."""
+        return _written(command, "unsubscribe", {"sids": [channel.sid]})
 
     # -------------------------------------------------------------------------- messages
 
@@ -110,37 +108,9 @@ class FixedPointStream:
             wire = _decode(text)
             frame = self._readers[type(wire)](wire, at_us)
         except (msgspec.DecodeError, ValueError) as fault:
-            return self._unreadable(text, fault)
-        self._look(wire, text)
+            return self._surprises.unreadable(text, fault)
+        self._surprises.look(wire, text)
         return frame
-
-    def _look(self, wire: frames.AnyFrame, text: str) -> None:
-        """Count unknown fields, in the first message of a type and then in one of many."""
-        seen = self._seen
-        kind = type(wire)
-        seen[kind] += 1
-        if seen[kind] % _LOOK_EVERY != 1:
-            return
-        found = _envelope(text)
-        known = MESSAGES.get(found.type or "")
-        if known is not None and isinstance(found.msg, dict):
-            for name in sorted(found.msg.keys() - known):
-                self.drift.count(f"{found.type}: unknown field {name}")
-
-    def _unreadable(self, text: str, fault: Exception) -> Frame:
-        try:
-            found = _envelope(text)
-        except (msgspec.DecodeError, ValueError):
-            self.drift.fail("message", text[:80], fault)
-            return Unreadable(None, None, "", None)
-        kind = found.type or ""
-        ticker = found.msg.get("market_ticker") if isinstance(found.msg, dict) else None
-        name = ticker if isinstance(ticker, str) else None
-        if kind in self._kinds:
-            self.drift.fail(kind, name or "without a market", fault)
-        else:
-            self.drift.count(f"unknown message type {kind}")
-        return Unreadable(found.sid, found.seq, kind, name)
 
     def _snapshot(self, wire: frames.SnapshotFrame, at_us: Micros) -> Frame:
         body = wire.msg

@@ -4,6 +4,7 @@ A record that lacks a required field or holds an inexact number fails by itself;
 not. Unknown fields and enum values are counted, because they announce a change of the wire.
 """
 
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -103,6 +104,19 @@ class FillRecord(msgspec.Struct):
     exchange_index: int = 0
 
 
+class Ladders(msgspec.Struct):
+    """The bids of both sides, each in its own prices."""
+
+    yes_dollars: list[tuple[str, str]] | None = None
+    no_dollars: list[tuple[str, str]] | None = None
+
+
+class OrderbookRecord(msgspec.Struct):
+    """`GET /markets/{ticker}/orderbook`."""
+
+    orderbook_fp: Ladders
+
+
 class PositionRecord(msgspec.Struct):
     """`GET /portfolio/positions`: YES positive, NO negative."""
 
@@ -141,9 +155,37 @@ _NAMES: Final = ("ticker", "event_ticker", "order_id", "fill_id")
 _Record = TypeVar("_Record", bound=msgspec.Struct)
 
 
-def read(record: Json, kind: str, into: type[_Record], drift: Drift) -> _Record | None:
+_Value = TypeVar("_Value")
+
+
+def read_value(
+    record: Json,
+    kind: str,
+    into: type[_Record],
+    value: Callable[[_Record], _Value],
+    drift: Drift,
+    documented: Mapping[str, frozenset[str]] = OBJECTS,
+) -> _Value | None:
+    """Read a record into a value; one that can't be read fails alone, counted and named."""
+    wire = read(record, kind, into, drift, documented)
+    if wire is None:
+        return None
+    try:
+        return value(wire)
+    except ValueError as fault:
+        drift.fail(kind, name_of(record), fault)
+        return None
+
+
+def read(
+    record: Json,
+    kind: str,
+    into: type[_Record],
+    drift: Drift,
+    documented: Mapping[str, frozenset[str]] = OBJECTS,
+) -> _Record | None:
     """Read one record, or count and name why it can't be read."""
-    for name in sorted(record.keys() - OBJECTS[kind]):
+    for name in sorted(record.keys() - documented[kind]):
         drift.count(f"{kind}: unknown field {name}")
     for name, known in VALUES.get(kind, _NONE).items():
         said = record.get(name)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from framework.model.account import RemoteOrder, RemotePosition, RemoteStatus
+from framework.model.events import BookReplaced
 from framework.model.fees import FeeSchedule, FeeTerms
 from framework.model.market import (
     EventGroup,
@@ -14,7 +15,16 @@ from framework.model.market import (
     Settlement,
 )
 from framework.model.orders import Fill
-from framework.model.units import E4, E6, ONE_DOLLAR_E4, ONE_DOLLAR_E6, Side, complement
+from framework.model.units import (
+    E4,
+    E6,
+    ONE_DOLLAR_E4,
+    ONE_DOLLAR_E6,
+    Micros,
+    Side,
+    Ticker,
+    complement,
+)
 from plugins.kalshi.codec import Drift, records
 from plugins.kalshi.codec.numbers import PRICES, count_e2, money_e6, quote_e4, time_us
 
@@ -189,6 +199,20 @@ def fill(record: records.FillRecord) -> Fill:
         is_taker=record.is_taker,
         at_us=at_us,
         shard=record.exchange_index,
+    )
+
+
+def orderbook(ladders: records.Ladders, ticker: Ticker, at_us: Micros) -> BookReplaced:
+    """Return a whole book; a side without levels is empty.
+
+    Raises:
+        ValueError: a price or count is not exact.
+    """
+    return BookReplaced(
+        at_us=at_us,
+        ticker=ticker,
+        yes=tuple((PRICES[price], count_e2(size)) for price, size in ladders.yes_dollars or ()),
+        no=tuple((PRICES[price], count_e2(size)) for price, size in ladders.no_dollars or ()),
     )
 
 

@@ -16,7 +16,7 @@ from framework.model.orders import Order, Purpose, TimeInForce
 from framework.model.units import Side
 from plugins.kalshi import bodies, portfolio
 from plugins.kalshi.candles import Candle
-from plugins.kalshi.codec import Request, frames, records
+from plugins.kalshi.codec import Open, Request, frames, records
 from plugins.kalshi.codec.documented import FEE_TYPES, MESSAGES, OBJECTS
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.codec.fixed_point_groups import GroupRecord, QueueRecord
@@ -335,13 +335,15 @@ def _messages() -> Iterator[Object]:
 
 
 def _commands() -> Iterator[Sent]:
-    codec = FixedPoint()
+    codec, channel = FixedPoint(), Open(BOOK, 1)
     written = [
         codec.subscribe(1, [BOOK], ["T"]),
         codec.subscribe(1, ["ticker", "trade", "fill", "user_orders", "market_lifecycle_v2"], []),
-        *(codec.update(1, 1, act, ["T"]) for act in ("add_markets", "delete_markets")),
-        codec.update(1, 1, "get_snapshot", ["T"]),
-        codec.unsubscribe(1, [1]),
+        *(
+            codec.update(1, channel, act, ["T"])
+            for act in ("add_markets", "delete_markets", "get_snapshot")
+        ),
+        codec.unsubscribe(1, channel),
     ]
     commands: dict[str, list[Mapping[str, Any]]] = {}
     for text in written:

@@ -15,6 +15,7 @@ import anyio
 import h11
 import pytest
 import wsproto
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from wsproto.events import AcceptConnection, CloseConnection, Ping, Pong, RejectConnection, Request
@@ -321,6 +322,39 @@ class ScriptedExchange:
         }
 
 
+class FoundingExchange(ScriptedExchange):
+    """The scripted exchange in the founding document's dialect, without its later fields."""
+
+    def __init__(self):
+        super().__init__()
+        self.books = defaultdict(lambda: ([[91, 250], [90, 500]], [[7, 150]]))
+        self.always("GET", "/portfolio/balance", {"balance": 10000})
+
+    def replies(self, command):
+        """Return what this exchange says to a command."""
+        params, kind = command["params"], f"{command['cmd']}d"
+        said = []
+        for channel in params["channels"]:
+            tickers = params.get("market_tickers", [])
+            listed = self._listed[channel]
+            if command["cmd"] == "subscribe":
+                listed += [ticker for ticker in tickers if ticker not in listed]
+            else:
+                self._listed[channel] = [t for t in listed if tickers and t not in tickers]
+            body = {"channel": channel}
+            said.append({"id": command["id"], "type": kind.replace("bedd", "bed"), "msg": body})
+            if channel == "orderbook_delta" and command["cmd"] == "subscribe":
+                said += [self.ladders(ticker) for ticker in tickers]
+        return said
+
+    def ladders(self, ticker):
+        yes, no = self.books[ticker]
+        return {
+            "type": "orderbook_delta",
+            "msg": {"market_ticker": ticker, "yes": yes, "no": no},
+        }
+
+
 class ScriptedRun:
     """A run whose network is the scripted exchange."""
 
@@ -365,9 +399,36 @@ def private_key():
     )
 
 
+@pytest.fixture(scope="session")
+def rsa_pem():
+    """An RSA key in PEM, which the founding document asks for."""
+    return rsa.generate_private_key(65_537, 2_048).private_bytes(
+        Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()
+    )
+
+
 @pytest.fixture
 def server():
     return ScriptedExchange()
+
+
+@pytest.fixture
+def founding_server():
+    return FoundingExchange()
+
+
+def played(test, server, pem, mode):
+    """Run `test(run)` on virtual time with a scripted exchange as its network."""
+
+    async def main(clock):
+        clock.start_at(START_US)
+        server.clock = clock
+        async with anyio.create_task_group() as tasks:
+            result = await test(ScriptedRun(clock, server, tasks, pem, mode))
+            tasks.cancel_scope.cancel()
+        return result
+
+    return run_virtual(main)
 
 
 @pytest.fixture
@@ -375,17 +436,24 @@ def play(server, private_key):
     """Run `test(run)` on virtual time with the scripted exchange as its network."""
 
     def play(test, *, mode=Mode.SANDBOX):
-        async def main(clock):
-            clock.start_at(START_US)
-            server.clock = clock
-            async with anyio.create_task_group() as tasks:
-                result = await test(ScriptedRun(clock, server, tasks, private_key, mode))
-                tasks.cancel_scope.cancel()
-            return result
-
-        return run_virtual(main)
+        return played(test, server, private_key, mode)
 
     return play
+
+
+@pytest.fixture
+def trade_founding(founding_server, rsa_pem):
+    """Run `test(exchange, run)` with the whole adapter open, in the founding dialect."""
+
+    def trade(test, *, mode=Mode.SANDBOX, founding_only=True):
+        async def main(run):
+            plugin = Kalshi(api="cents", founding_only=founding_only)
+            async with plugin.open_exchange(run) as exchange:
+                return await test(exchange, run)
+
+        return played(main, founding_server, rsa_pem, mode)
+
+    return trade
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@ import pytest
 
 from framework.errors import ConfigError
 from framework.run import Mode
-from plugins.kalshi.hosts import ALLOWED, addresses
+from plugins.kalshi.hosts import FOUNDING, TODAY, addresses
 
 PRODUCTION = "https://external-api.kalshi.com/trade-api/v2"
 DEMO = "https://external-api.demo.kalshi.co/trade-api/v2"
@@ -16,13 +16,13 @@ def test_each_mode_has_its_own_recommended_hosts(mode, rest):
     where = addresses(mode, None, None)
 
     assert where.rest == httpx.URL(rest)
-    assert where.stream.host in ALLOWED[mode]
+    assert where.stream.host in TODAY.allowed[mode]
     assert where.stream.path == "/trade-api/ws/v2"
     assert where.use_tls
 
 
 def test_demo_and_production_share_no_host():
-    assert ALLOWED[Mode.LIVE] & ALLOWED[Mode.DEMO] == set()
+    assert TODAY.allowed[Mode.LIVE] & TODAY.allowed[Mode.DEMO] == set()
 
 
 @pytest.mark.parametrize(
@@ -86,3 +86,25 @@ def test_the_sandbox_says_itself_where_it_is():
     assert (where.rest.host, where.use_tls) == ("sandbox.invalid", False)
     with pytest.raises(ConfigError, match="needs the sandbox plugin"):
         addresses(Mode.SANDBOX, None, None)
+
+
+@pytest.mark.parametrize(
+    ("mode", "host"), [(Mode.PAPER, "trading-api.kalshi.com"), (Mode.DEMO, "demo-api.kalshi.co")]
+)
+def test_the_founding_documents_hosts_are_as_written(mode, host):
+    where = addresses(mode, None, None, FOUNDING)
+
+    assert str(where.rest) == f"https://{host}/trade-api/v2"
+    assert str(where.stream) == f"wss://{host}/trade-api/ws/v2"
+
+
+@pytest.mark.parametrize("url", [None, "https://trading-api.kalshi.com/trade-api/v2"])
+def test_no_order_goes_live_to_a_host_the_exchange_has_given_up(url):
+    with pytest.raises(ConfigError, match=r'"cents" can.t trade live.*api = "fixed-point"'):
+        addresses(Mode.LIVE, url, None, FOUNDING)
+
+
+@pytest.mark.parametrize("mode", [Mode.LIVE, Mode.DEMO, Mode.PAPER])
+def test_the_founding_dialect_is_not_spoken_to_todays_hosts(mode):
+    with pytest.raises(ConfigError, match="is no host of"):
+        addresses(mode, PRODUCTION, None, FOUNDING)

@@ -9,6 +9,7 @@ from framework.model.units import Side
 from plugins.kalshi.buckets import BucketSize
 from plugins.kalshi.codec import Request
 from plugins.kalshi.limits import (
+    FOUNDING,
     AccountLimits,
     EndpointCost,
     EndpointCosts,
@@ -325,3 +326,37 @@ def test_a_warning_is_told_when_a_bucket_is_used_beyond_four_fifths(spend):
         return before, [(usage.bucket, usage.used) for usage in told]
 
     assert spend(main) == ([], [("write/2", Decimal("0.9"))])
+
+
+READ = Request(method="GET", path="/markets", template="/markets")
+FOUNDING_CANCEL = Request(
+    method="DELETE", path="/portfolio/orders/o", template="/portfolio/orders/{order_id}"
+)
+
+
+def test_the_founding_document_allows_20_reads_and_10_writes_a_second():
+    async def main(clock):
+        limits = Limits(clock, FOUNDING)
+        for _ in range(20):
+            await limits.take_read(limits.cost(READ))
+        for _ in range(10):
+            await limits.take_write(FOUNDING_CANCEL, urgent=True)
+        at_once = clock.now_us()
+        for _ in range(20):
+            await limits.take_read(1)
+        reads_us = clock.now_us()
+        for _ in range(10):
+            await limits.take_write(FOUNDING_CANCEL, urgent=True)
+        return at_once, reads_us, limits.write.tokens
+
+    assert run_virtual(main) == (0, 1_000_000, 0)
+
+
+def test_reads_and_writes_have_a_limiter_each():
+    async def main(clock):
+        limits = Limits(clock, FOUNDING)
+        for _ in range(20):
+            await limits.take_read(1)
+        return limits.read.tokens, limits.write.tokens
+
+    assert run_virtual(main) == (0, 10)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from framework.exchange import Accepted, Unknown
+from framework.testing import builders
 from plugins.kalshi import bodies, portfolio, schedule
 from plugins.kalshi.candles import Candle
 from plugins.kalshi.codec import Delta, Snapshot, Subscribed, Updated
@@ -223,7 +224,7 @@ def test_januarys_trades_are_refused_by_name(body, codec):
 def test_a_reply_of_january_to_a_write_proves_nothing(body, codec, name):
     reply = msgspec.json.encode(body(BOTH, f"{name}_response"))
 
-    outcome = codec.created(reply)
+    outcome = codec.created(builders.order(), reply)
 
     assert isinstance(outcome, Unknown)
     assert not isinstance(outcome, Accepted)

@@ -131,3 +131,21 @@ def test_a_signer_shows_nothing(private_key):
     shown = f"{Signer('key-1', private_key)!r} {Signer('key-1', private_key)}"
 
     assert shown == "Signer(...) Signer(...)"
+
+
+def test_the_founding_document_signs_with_the_longest_salt(rsa_key):
+    headers = Signer("key", pem(rsa_key), founding=True).headers("GET", PATH, NOW_US)
+
+    signature = b64decode(headers["KALSHI-ACCESS-SIGNATURE"])
+    longest = padding.PSS(padding.MGF1(SHA256()), salt_length=padding.PSS.MAX_LENGTH)
+    rsa_key.public_key().verify(signature, TEXT, longest, SHA256())
+    shorter = padding.PSS(padding.MGF1(SHA256()), salt_length=32)
+    with pytest.raises(InvalidSignature):
+        rsa_key.public_key().verify(signature, TEXT, shorter, SHA256())
+
+
+def test_the_founding_document_signs_with_rsa_only():
+    key = ed25519.Ed25519PrivateKey.generate()
+
+    with pytest.raises(ConfigError, match="is no RSA key"):
+        Signer("key", pem(key), founding=True)

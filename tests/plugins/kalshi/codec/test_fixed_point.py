@@ -65,3 +65,12 @@ def test_recorded_series_decode_with_exact_fees(codec, recordings):
     assert str(series["KXMLBGAME"].fee_multiplier) == "0.5"
     assert series["KXMLBGAME"].fee_type == "quadratic_with_maker_fees"
     assert all(series.values())
+
+
+def test_a_book_that_was_asked_for_decodes(codec):
+    record = {"orderbook_fp": {"yes_dollars": [["0.4700", "3.00"]], "no_dollars": None}}
+
+    book = codec.orderbook("A", record, 7)
+
+    assert (book.ticker, book.yes, book.no) == ("A", ((4_700, 300),), ())
+    assert codec.orderbook("A", {"orderbook_fp": {"yes_dollars": [["47", "3"]]}}, 7) is None

@@ -127,7 +127,7 @@ def test_an_order_may_join_a_group(codec):
 def test_the_reply_to_an_order_tells_id_and_counts(codec):
     body = {"order_id": "o-1", "fill_count": "2.00", "remaining_count": "8.50", "ts_ms": 5}
 
-    assert codec.created(msgspec.json.encode(body)) == Accepted(
+    assert codec.created(order(), msgspec.json.encode(body)) == Accepted(
         order_id="o-1", filled_e2=200, remaining_e2=850, at_us=5_000
     )
 
@@ -148,8 +148,8 @@ def test_the_reply_to_an_order_tells_id_and_counts(codec):
     ],
 )
 def test_success_without_an_order_id_is_unknown(codec, body):
-    assert isinstance(codec.created(body), Unknown)
-    assert isinstance(codec.cancelled(body), Unknown)
+    assert isinstance(codec.created(order(), body), Unknown)
+    assert isinstance(codec.cancelled(CANCEL, body), Unknown)
 
 
 @pytest.mark.parametrize("field", ["fill_count", "remaining_count", "ts_ms"])
@@ -158,7 +158,7 @@ def test_an_odd_field_beside_the_order_id_loses_only_itself(codec, field, value)
     body = {"order_id": "o-1", "fill_count": "2.00", "remaining_count": "8.50", "ts_ms": 5}
     body[field] = value
 
-    outcome = codec.created(msgspec.json.encode(body))
+    outcome = codec.created(order(), msgspec.json.encode(body))
 
     assert isinstance(outcome, Accepted)
     assert outcome.order_id == "o-1"
@@ -167,7 +167,7 @@ def test_an_odd_field_beside_the_order_id_loses_only_itself(codec, field, value)
 def test_a_cancelled_order_rests_no_more(codec):
     body = {"order_id": "o-1", "reduced_by": "3.00", "ts_ms": 5}
 
-    assert codec.cancelled(msgspec.json.encode(body)) == Accepted(
+    assert codec.cancelled(CANCEL, msgspec.json.encode(body)) == Accepted(
         order_id="o-1", filled_e2=None, remaining_e2=0, cancelled_e2=3_00, at_us=5_000
     )
 

@@ -19,6 +19,7 @@ from plugins.kalshi.codec import (
     Facts,
     FeesChanged,
     Lifecycle,
+    Open,
     Refused,
     Snapshot,
     Subscribed,
@@ -300,8 +301,8 @@ def test_an_account_channel_names_no_market(codec):
 
 
 def test_subscriptions_are_changed_by_their_number(codec):
-    update = json.loads(codec.update(3, 1, "get_snapshot", ["A"]))
-    close = json.loads(codec.unsubscribe(4, [1]))
+    update = json.loads(codec.update(3, Open("orderbook_delta", 1), "get_snapshot", ["A"]))
+    close = json.loads(codec.unsubscribe(4, Open("trade", 1, ("A",))))
 
     assert update["cmd"] == "update_subscription"
     assert update["params"] == {"sids": [1], "action": "get_snapshot", "market_tickers": ["A"]}
