@@ -126,21 +126,9 @@ class Line:
             self.show()
 
     def _take(self, batch: Sequence[AnyEvent]) -> None:
-        handle, journal, see = self._engine.handle, self._journal.append, self._unseen.append
-        commands: list[AnyCommand] = []
-        durable: list[AnyEvent] = []
-        for event in batch:
-            record = handle(event)
-            journal(record)
-            see(record)
-            if record.commands or record.verdicts:
-                self.digest.update(record)
-                commands.extend(record.commands)
-            elif type(event) in _PICTURE:
-                continue
-            self._note(record)
-            if isinstance(event, _DURABLE):
-                durable.append(event)
+        told = self._records(batch)
+        commands = [command for record in told for command in record.commands]
+        durable = [record.event for record in told if isinstance(record.event, _DURABLE)]
         self.count += len(batch)
         self._unflushed += len(batch)
         if durable:
@@ -151,8 +139,29 @@ class Line:
             self.flush()
         self._events.extend(self._pipeline.pending_events(batch[-1].at_us))
 
+    def _records(self, batch: Sequence[AnyEvent]) -> Sequence[Record]:
+        """Take events through the engine and return the records that say more than a picture.
+
+        If one breaks the engine, what came before it is kept and counted all the same.
+        """
+        records: list[Record] = []
+        try:
+            records.extend(map(self._engine.handle, batch))
+        finally:
+            self._journal.extend(records)
+            self._unseen.extend(records)
+            told = [
+                record
+                for record in records
+                if record.commands or record.verdicts or type(record.event) not in _PICTURE
+            ]
+            for record in told:
+                self._note(record)
+        return told
+
     def _note(self, record: Record) -> None:
         """Count a record, and keep what it says of fees and of the latch."""
+        self.digest.update(record)
         self.tally.update(record)
         event = record.event
         if isinstance(event, (*_DURABLE, LedgerRead)):
