@@ -15,10 +15,9 @@ from framework.fee_check import FeeCheck
 from framework.journal import DecisionDigest, JournalWriter
 from framework.model.commands import AnyCommand, SubmitOrder
 from framework.model.events import (
+    PICTURE,
     AccountReported,
     AnyEvent,
-    BookChanged,
-    BookReplaced,
     IntentRefused,
     LedgerRead,
     MarketSettled,
@@ -28,8 +27,6 @@ from framework.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
-    QuoteTicked,
-    TradePrinted,
     TradingHalted,
     TradingResumed,
 )
@@ -52,9 +49,6 @@ _DURABLE = (
     AccountReported,
 )
 """What the ledger keeps of the events."""
-
-_PICTURE = frozenset({BookChanged, BookReplaced, QuoteTicked, TradePrinted})
-"""What only adds to the picture of a market: nearly every event, and nothing to keep or count."""
 
 _SHOWN_AT_ONCE = 1_000
 """Watchers are fed at the latest after this many records."""
@@ -153,7 +147,7 @@ class Line:
             told = [
                 record
                 for record in records
-                if record.commands or record.verdicts or type(record.event) not in _PICTURE
+                if record.commands or record.verdicts or type(record.event) not in PICTURE
             ]
             for record in told:
                 self._note(record)
