@@ -5,7 +5,8 @@ It reads no clock, draws no random number and does no I/O, so the same events al
 same commands.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -25,6 +26,7 @@ from framework.model.commands import (
 from framework.model.events import (
     AnyEvent,
     ClockTicked,
+    Event,
     OrderRejected,
     PluginOverran,
     PluginQuarantined,
@@ -78,6 +80,13 @@ class Engine:
         self._round: list[Ticker] = []
         """Markets whose filters this round of refiltering has yet to ask."""
         self._filtered_us: Micros = 0
+        """When time passed last, or the first market was listed: its filters were asked then."""
+        self._follows: dict[type[Event], Callable[[Any], None]] = {
+            ClockTicked: self._pass_time,
+            PluginOverran: pipeline.apply,
+            PluginQuarantined: pipeline.apply,
+        }
+        """What an event asks for besides being taken in."""
 
     def handle(self, event: AnyEvent) -> Record:
         """Take one event and decide.
@@ -87,10 +96,11 @@ class Engine:
         """
         state = self.state
         take_in(state, event)
-        if type(event) is ClockTicked:
-            self._pass_time()
-        elif type(event) is PluginOverran or type(event) is PluginQuarantined:
-            self._pipeline.apply(event)
+        follow = self._follows.get(type(event))
+        if follow is not None:
+            follow(event)
+        if not (state.touched or state.relisted or state.questions):
+            return Record(event=event)
         if state.relisted:
             for ticker in _drain(state.relisted):
                 self._admit(state.markets[ticker])
@@ -99,8 +109,6 @@ class Engine:
                 self._decide(ticker)
         if state.questions:
             self._ask()
-        if not self._verdicts and not self._commands:
-            return Record(event=event)
         record = Record(event=event, verdicts=tuple(self._verdicts), commands=tuple(self._commands))
         self._verdicts.clear()
         self._commands.clear()
@@ -121,7 +129,7 @@ class Engine:
 
     # ------------------------------------------------------------------------- market choice
 
-    def _pass_time(self) -> None:
+    def _pass_time(self, _tick: ClockTicked) -> None:
         """Ask a slice of the filters again, so that no tick asks all of them at once."""
         if not self._round:
             self._round = list(self.state.markets)
@@ -140,6 +148,7 @@ class Engine:
     def _admit(self, watched: Watched) -> None:
         """Ask every strategy's filters, and follow the market if one of them wants it."""
         ticker = watched.market.ticker
+        self._filtered_us = self._filtered_us or self.state.now_us
         if watched.market.status is MarketStatus.FINALIZED and not watched.subscribed:
             return
         wanted = self._decisions.admit(watched) or self.state.is_engaged(ticker)

@@ -87,6 +87,7 @@ def take_in(state: State, event: AnyEvent) -> None:
     if place is None:
         raise InvariantError(f"the engine has no place for {type(event).__name__}")
     state.now_us = now_us = event.at_us
-    if now_us not in state.worst.today:
-        state.worst.start_day(now_us)
+    worst = state.worst
+    if not worst.day_from_us <= now_us < worst.day_to_us:
+        worst.start_day(now_us)
     place(state, event)

@@ -110,6 +110,7 @@ class OrderFees:
         return Charge(fee, rounding, rebate)
 
 
+@lru_cache(maxsize=4_096)
 def worst_fee_e6(
     limit_e4: E4,
     quantity_e2: E2,

@@ -13,6 +13,7 @@ import msgspec
 
 from framework.model.commands import SubmitOrder
 from framework.model.events import (
+    PICTURE,
     AccountReported,
     AnyEvent,
     IntentRefused,
@@ -170,6 +171,8 @@ class Funnel:
 
     def update(self, record: Record) -> None:
         """Count one record."""
+        if type(record.event) in PICTURE and not (record.verdicts or record.commands):
+            return
         self._tally.update(record)
         self._take(record.event)
         for verdict in record.verdicts:

@@ -15,11 +15,10 @@ from framework.fee_check import FeeCheck
 from framework.journal import DecisionDigest, JournalWriter
 from framework.model.commands import AmendOrder, AnyCommand, SubmitOrder
 from framework.model.events import (
+    PICTURE,
     AccountReported,
     AmendRefused,
     AnyEvent,
-    BookChanged,
-    BookReplaced,
     IntentRefused,
     LedgerRead,
     MarketSettled,
@@ -29,8 +28,6 @@ from framework.model.events import (
     OrderFilled,
     OrderRejected,
     OrderUnknown,
-    QuoteTicked,
-    TradePrinted,
     TradingHalted,
     TradingResumed,
 )
@@ -53,9 +50,6 @@ _DURABLE = (
     AccountReported,
 )
 """What the ledger keeps of the events."""
-
-_PICTURE = frozenset({BookChanged, BookReplaced, QuoteTicked, TradePrinted})
-"""What only adds to the picture of a market: nearly every event, and nothing to keep or count."""
 
 _SHOWN_AT_ONCE = 1_000
 """Watchers are fed at the latest after this many records."""
@@ -130,21 +124,9 @@ class Line:
             self.show()
 
     def _take(self, batch: Sequence[AnyEvent]) -> None:
-        handle, journal, see = self._engine.handle, self._journal.append, self._unseen.append
-        commands: list[AnyCommand] = []
-        durable: list[AnyEvent] = []
-        for event in batch:
-            record = handle(event)
-            journal(record)
-            see(record)
-            if record.commands or record.verdicts:
-                self.digest.update(record)
-                commands.extend(record.commands)
-            elif type(event) in _PICTURE:
-                continue
-            self._note(record)
-            if isinstance(event, _DURABLE):
-                durable.append(event)
+        told = self._records(batch)
+        commands = [command for record in told for command in record.commands]
+        durable = [record.event for record in told if isinstance(record.event, _DURABLE)]
         self.count += len(batch)
         self._unflushed += len(batch)
         if durable:
@@ -155,8 +137,29 @@ class Line:
             self.flush()
         self._events.extend(self._pipeline.pending_events(batch[-1].at_us))
 
+    def _records(self, batch: Sequence[AnyEvent]) -> Sequence[Record]:
+        """Take events through the engine and return the records that say more than a picture.
+
+        If one breaks the engine, what came before it is kept and counted all the same.
+        """
+        records: list[Record] = []
+        try:
+            records.extend(map(self._engine.handle, batch))
+        finally:
+            self._journal.extend(records)
+            self._unseen.extend(records)
+            told = [
+                record
+                for record in records
+                if record.commands or record.verdicts or type(record.event) not in PICTURE
+            ]
+            for record in told:
+                self._note(record)
+        return told
+
     def _note(self, record: Record) -> None:
         """Count a record, and keep what it says of fees and of the latch."""
+        self.digest.update(record)
         self.tally.update(record)
         event = record.event
         if isinstance(event, (*_DURABLE, LedgerRead)):

@@ -189,7 +189,8 @@ class Pipeline:
     def observe(self, records: Sequence[Record]) -> None:
         """Show what happened to every plugin that watches."""
         line, shown = self._line("observe", None), tuple(records)
-        calls = self._calls(line)
+        line.rounds += 1
+        calls = line.calls if line.rounds != line.due else self._timed_calls(line)
         for call in calls:
             try:
                 answer = call(shown)
@@ -278,11 +279,8 @@ class Pipeline:
                     calls[asked.plugin, asked.hook] += line.rounds - spared
         return calls
 
-    def _calls(self, line: _Line) -> tuple[Callable[..., Any], ...]:
-        """Count a round and return its calls, timed when it is their turn."""
-        line.rounds += 1
-        if line.rounds != line.due:
-            return line.calls
+    def _timed_calls(self, line: _Line) -> tuple[Callable[..., Any], ...]:
+        """Return a round's calls when it is their turn to be timed."""
         line.due += self._sample_every
         return tuple(map(self._timed, line.asked, line.calls))
 
@@ -290,7 +288,8 @@ class Pipeline:
         self, line: _Line, read: _Read, first: object, second: object, *, only_first: bool = False
     ) -> list[tuple[Any, str]]:
         """Return each answer, or the refusal a fault stands for, and whose it is."""
-        calls = self._calls(line)
+        line.rounds += 1
+        calls = line.calls if line.rounds != line.due else self._timed_calls(line)
         found: list[tuple[Any, str]] = []
         for call in calls:
             try:
@@ -312,7 +311,8 @@ class Pipeline:
         self, line: _Line, read: _Read, first: object, second: object, third: object
     ) -> list[tuple[Any, str]]:
         """Do the same for a hook of three; a variable number would double the cost of a call."""
-        calls = self._calls(line)
+        line.rounds += 1
+        calls = line.calls if line.rounds != line.due else self._timed_calls(line)
         found: list[tuple[Any, str]] = []
         for call in calls:
             try:

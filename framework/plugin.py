@@ -4,7 +4,7 @@ from collections.abc import Callable
 from os import environ
 from pathlib import Path
 from stat import S_IRWXG, S_IRWXO
-from typing import Any, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import pluggy
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -78,6 +78,10 @@ class Secret(BaseModel):
     __str__ = __repr__
 
 
+_PRIVATE: Final = vars(BaseModel)["__pydantic_private__"]
+"""Where an instance keeps what a strategy remembers; None without private attributes."""
+
+
 class Plugin(BaseModel):
     """A plugin: its fields are settings, its hookimpl methods are behaviour.
 
@@ -89,6 +93,15 @@ class Plugin(BaseModel):
 
     commands: ClassVar[tuple[str, ...]] = ()
     """The verbs `register_commands` adds; a literal, read from the source without importing it."""
+
+    if not TYPE_CHECKING:  # a type checker would take any name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            """Return a private attribute in a third of the time that pydantic takes."""
+            try:
+                return _PRIVATE.__get__(self)[name]
+            except (AttributeError, KeyError, TypeError):
+                return super().__getattr__(name)
 
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -6,13 +6,13 @@ markets exclude each other, losses are counted per outcome, because at most one 
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from framework.fees import worst_fee_e6
 from framework.model.market import Market
 from framework.model.portfolio import Portfolio
 from framework.model.units import (
-    E2,
     E4,
     E6,
     ONE_DOLLAR_E4,
@@ -23,42 +23,13 @@ from framework.model.units import (
 )
 from framework.working import LiveOrder, WorkingOrders
 
-_DAY_US = 86_400_000_000
+_DAY_US: Final = 86_400_000_000
+_YES: Final = Side.YES
 
 
 def same_day(at_us: Micros, now_us: Micros) -> bool:
     """Return whether two moments fall on one UTC day."""
     return at_us // _DAY_US == now_us // _DAY_US
-
-
-def _day_of(at_us: Micros) -> range:
-    start = at_us // _DAY_US * _DAY_US
-    return range(start, start + _DAY_US)
-
-
-class _Leg:
-    """What one market adds to its event: holdings pay, orders can only hurt."""
-
-    __slots__ = ("cost_e6", "held_e2", "orders")
-
-    def __init__(self) -> None:
-        self.cost_e6: E6 = 0
-        self.held_e2 = {Side.YES: 0, Side.NO: 0}
-        self.orders: list[tuple[Side, E4, E2, E6]] = []
-
-    def loss_e6(self, outcome: Side) -> E6:
-        """Return what this market loses when it pays `outcome`; a gain is negative."""
-        loss = self.cost_e6 - self.held_e2[outcome] * ONE_DOLLAR_E4
-        for side, limit, quantity, fee in self.orders:
-            change = cost_e6(limit, quantity) + fee
-            if side is outcome:
-                change -= quantity * ONE_DOLLAR_E4
-            loss += max(change, 0)  # an order that would gain may not fill
-        return loss
-
-    def worst_e6(self) -> E6:
-        """Return the larger loss of the two outcomes, never below zero."""
-        return max(self.loss_e6(Side.YES), self.loss_e6(Side.NO), 0)
 
 
 class WorstCase:
@@ -86,8 +57,10 @@ class WorstCase:
         self._mark_e4 = mark_e4
         self._sent: deque[Micros] = deque(maxlen=100_000)
         self._cash: dict[int, E6] = {}
-        self.today = range(0)
-        """The moments of the UTC day that P&L is counted over."""
+        self.day_from_us: Micros = 0
+        """When the UTC day that P&L is counted over began."""
+        self.day_to_us: Micros = 0
+        """When it is over."""
         self._day_start_e6: E6 = 0
 
     # ------------------------------------------------------------------------------- cash
@@ -125,14 +98,12 @@ class WorstCase:
 
     def order_cost_e6(self, live: LiveOrder) -> E6:
         """Return what the rest of an entry may still cost, with the worst fee."""
-        return cost_e6(live.worst_e4, live.remaining_e2) + self._fee_e6(live)
-
-    def _fee_e6(self, live: LiveOrder) -> E6:
+        limit, rest = live.worst_e4, live.remaining_e2
         market = self._market(live.order.ticker)
         if market is None:
-            return worst_fee_e6(live.worst_e4, live.remaining_e2)
+            return cost_e6(limit, rest) + worst_fee_e6(limit, rest)
         terms = market.worst_fee_terms(live.sent_us)
-        return worst_fee_e6(live.worst_e4, live.remaining_e2, terms.fee_type, terms.multiplier)
+        return cost_e6(limit, rest) + worst_fee_e6(limit, rest, terms.fee_type, terms.multiplier)
 
     def reserved_e6(self, shard: int) -> E6:
         """Return the cash that entries not yet filled may still take on a shard."""
@@ -144,23 +115,29 @@ class WorstCase:
 
     # --------------------------------------------------------------------------- exposure
 
-    def _leg(self, ticker: Ticker) -> _Leg:
-        leg = _Leg()
+    def _losses_e6(self, ticker: Ticker) -> tuple[E6, E6]:
+        """Return what a market loses when it pays YES, and when it pays NO; a gain is negative.
+
+        Holdings pay, orders can only hurt: one that would gain may not fill.
+        """
+        yes = no = 0
         held = self._portfolio.position(ticker)
         if held is not None:
-            leg.cost_e6 = held.cost_e6
-            leg.held_e2[held.side] = held.quantity_e2
+            yes = no = held.cost_e6
+            paid = held.quantity_e2 * ONE_DOLLAR_E4
+            yes, no = (yes - paid, no) if held.side is _YES else (yes, no - paid)
         for live in self._orders.in_market(ticker):
             if live.is_entry:
-                order = live.order
-                leg.orders.append(
-                    (order.side, live.worst_e4, live.remaining_e2, self._fee_e6(live))
-                )
-        return leg
+                spent = self.order_cost_e6(live)
+                hurts = max(spent - live.remaining_e2 * ONE_DOLLAR_E4, 0)
+                bought_yes = live.order.side is _YES
+                yes += hurts if bought_yes else spent
+                no += spent if bought_yes else hurts
+        return yes, no
 
     def in_market_e6(self, ticker: Ticker) -> E6:
         """Return the most this market can lose."""
-        return self._leg(ticker).worst_e6()
+        return max(*self._losses_e6(ticker), 0)
 
     def _event_of(self, ticker: Ticker) -> tuple[str, bool]:
         market = self._market(ticker)
@@ -173,18 +150,18 @@ class WorstCase:
         tickers = [t for t in self._at_risk() if self._event_of(t)[0] == event_ticker]
         return self._together_e6(tickers)
 
-    def _together_e6(self, tickers: Iterable[Ticker]) -> E6:
-        tickers = list(tickers)
-        legs = [self._leg(ticker) for ticker in tickers]
+    def _together_e6(self, tickers: Sequence[Ticker]) -> E6:
+        if len(tickers) == 1:
+            return self.in_market_e6(tickers[0])
+        losses = [self._losses_e6(ticker) for ticker in tickers]
         if not all(self._event_of(ticker)[1] for ticker in tickers):
-            return sum(leg.worst_e6() for leg in legs)
-        none_pays = sum(leg.loss_e6(Side.NO) for leg in legs)
-        outcomes = [none_pays - leg.loss_e6(Side.NO) + leg.loss_e6(Side.YES) for leg in legs]
-        return max(none_pays, *outcomes, 0) if legs else 0
+            return sum(max(yes, no, 0) for yes, no in losses)
+        none_pays = sum(no for _, no in losses)
+        return max(none_pays, 0, *(none_pays - no + yes for yes, no in losses))
 
     def _at_risk(self) -> list[Ticker]:
-        held = list(self._portfolio.positions)
-        return held + [t for t in self._orders.tickers() if t not in self._portfolio.positions]
+        held = self._portfolio.positions
+        return [*held, *(ticker for ticker in self._orders.tickers() if ticker not in held)]
 
     def total_e6(self) -> E6:
         """Return the most everything can lose: the sum over events."""
@@ -209,12 +186,13 @@ class WorstCase:
 
     def start_day(self, now_us: Micros) -> None:
         """Note the equity at the first event of a UTC day."""
-        if now_us not in self.today:
-            self.today, self._day_start_e6 = _day_of(now_us), self.equity_e6()
+        if not self.day_from_us <= now_us < self.day_to_us:
+            self.restart_day(now_us, 0)
 
     def restart_day(self, now_us: Micros, realized_e6: E6) -> None:
         """Go on with a day after recovery: what earlier runs realized today still counts."""
-        self.today = _day_of(now_us)
+        self.day_from_us = now_us // _DAY_US * _DAY_US
+        self.day_to_us = self.day_from_us + _DAY_US
         self._day_start_e6 = self.equity_e6() - realized_e6
 
     def pnl_of_day_e6(self) -> E6:

@@ -163,14 +163,14 @@ class State:
     def change_book(self, event: BookChanged) -> None:
         """Take one level's change."""
         watched = self.markets.get(event.ticker)
-        if watched is not None:
-            if event.exchange_us is not None:
-                watched.lag_us = event.at_us - event.exchange_us
-            if (
-                watched.book.change(event.side, event.price_e4, event.change_e2)
-                and watched.touch_moved()
-            ):
-                self.touched[event.ticker] = None
+        if watched is None:
+            return
+        exchange_us = event.exchange_us
+        if exchange_us is not None:
+            watched.lag_us = event.at_us - exchange_us
+        moved = watched.book.change(event.side, event.price_e4, event.change_e2)
+        if moved and watched.touch_moved():
+            self.touched[event.ticker] = None
 
     def invalidate_book(self, event: BookInvalidated) -> None:
         """Stop trusting a book until its next snapshot."""

@@ -17,6 +17,7 @@ from framework.model.commands import (
     Unsubscribe,
 )
 from framework.model.events import (
+    PICTURE,
     AccountReported,
     AmendRefused,
     AnyEvent,
@@ -101,6 +102,8 @@ class Story:
 
     def update(self, record: Record) -> None:
         """Take one record."""
+        if type(record.event) in PICTURE and not (record.verdicts or record.commands):
+            return
         self._funnel.update(record)
         at_us = record.event.at_us
         self.steps += self._happened(record.event)

@@ -17,7 +17,7 @@ from framework.journal import FILE_NAME, JournalReader
 from framework.model.events import MarketListed
 from framework.model.records import Record
 
-_LONG_BYTES: Final = 64_000_000
+_LONG_BYTES: Final = 16_000_000
 """From here on a progress bar is worth its lines."""
 _LOOKED_AT: Final = 5_000
 """Records in which a completion looks for tickers: markets are listed early."""

@@ -1,4 +1,4 @@
-"""Writing a journal: collect on the line, encode and seal behind it."""
+"""Writing a journal: encode on the line, seal and write behind it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -24,8 +24,9 @@ FILE_NAME: Final = "journal.jsonl"
 class JournalWriter:
     """Appends to the journal of one run, which nobody else can read (0600).
 
-    `append` only remembers; `flush` writes. Between the two a killed process loses what it
-    remembered, so flush before an order is committed.
+    `extend` encodes what it is given, while the processor has it at hand, and remembers it;
+    `flush` writes. Between the two a killed process loses what it remembered, so flush before an
+    order is committed.
 
     Args:
         path: A file that does not exist yet.
@@ -37,7 +38,8 @@ class JournalWriter:
 
     def __init__(self, path: Path, header: Mapping[str, object]) -> None:
         self._encoder = msgspec.json.Encoder()
-        self._pending: list[Record] = []
+        self._pending: list[tuple[bytes, int]] = []
+        """Lines and how many they are."""
         self._seal = FIRST_SEAL
         self._size = 0
         self._closed = False
@@ -47,16 +49,18 @@ class JournalWriter:
             raise ConfigError(f"{path}: exists; a journal is never written over") from None
         except OSError as error:
             raise ConfigError(f"{path}: can't be created: {error.strerror}") from None
-        self._write([{"header": {"format": FORMAT, **header}}])
+        self._write(self._encoder.encode_lines([{"header": {"format": FORMAT, **header}}]), 1)
 
     @property
     def seal(self) -> str:
         """The last seal: kept elsewhere, it proves that the journal was not replaced."""
         return self._seal.hex()
 
-    def append(self, record: Record) -> None:
-        """Remember a record for the next flush."""
-        self._pending.append(record)
+    def extend(self, records: Sequence[Record]) -> None:
+        """Remember records for the next flush."""
+        for first in range(0, len(records), MAX_BLOCK_LINES):
+            some = records[first : first + MAX_BLOCK_LINES]
+            self._pending.append((self._encoder.encode_lines(some), len(some)))
 
     def flush(self) -> None:
         """Write and seal what was appended, so that it survives the process.
@@ -67,9 +71,13 @@ class JournalWriter:
         """
         pending = self._pending
         while pending:
-            block = pending[:MAX_BLOCK_LINES]
-            self._write(block)
-            del pending[: len(block)]
+            lines = taken = 0
+            for _, more in pending:
+                if lines + more > MAX_BLOCK_LINES:
+                    break
+                lines, taken = lines + more, taken + 1
+            self._write(b"".join(text for text, _ in pending[:taken]), lines)
+            del pending[:taken]
 
     def close(self, summary: Mapping[str, object]) -> None:
         """Flush, write the footer and make the file survive a power cut.
@@ -79,17 +87,16 @@ class JournalWriter:
             InvariantError: the journal is closed.
         """
         self.flush()
-        self._write([{"footer": dict(summary)}])
+        self._write(self._encoder.encode_lines([{"footer": dict(summary)}]), 1)
         os.fsync(self._file)
         os.close(self._file)
         self._closed = True
 
-    def _write(self, lines: Sequence[object]) -> None:
+    def _write(self, block: bytes, lines: int) -> None:
         if self._closed:
             raise InvariantError("a record came after the journal's footer")
-        block = self._encoder.encode_lines(lines)
         seal = seal_after(self._seal, block)
-        rest = memoryview(block + seal_line(seal, len(lines)))
+        rest = memoryview(block + seal_line(seal, lines))
         position = self._size
         while rest:
             # At a position, not at the end: the retry of a write that failed half way

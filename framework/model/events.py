@@ -4,7 +4,7 @@ Every event carries `at_us`, the moment it reached us. An event never says what 
 """
 
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -294,3 +294,6 @@ AnyEvent: TypeAlias = (
     | PluginQuarantined
 )
 """The closed set of events; a journal decodes into it."""
+
+PICTURE: Final = frozenset({BookChanged, BookReplaced, QuoteTicked, TradePrinted})
+"""What only adds to the picture of a market: nearly every event, and nothing to keep or count."""

@@ -116,13 +116,14 @@ def _shown(units: int, digits: int, at_least: int) -> Decimal:
     return shortest
 
 
-_PRICES: Final = tuple(_shown(e4, 4, 2) for e4 in range(ONE_DOLLAR_E4 + 1))
+PRICES: Final = tuple(_shown(e4, 4, 2) for e4 in range(ONE_DOLLAR_E4 + 1))
+"""Each price in dollars, by itself in 1/10,000 dollar."""
 
 
 def price_of(price_e4: E4) -> Decimal:
     """Return a price in dollars; the 10,001 possible values are interned."""
     if 0 <= price_e4 <= ONE_DOLLAR_E4:
-        return _PRICES[price_e4]
+        return PRICES[price_e4]
     return _shown(price_e4, 4, 2)
 
 

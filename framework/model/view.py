@@ -19,10 +19,11 @@ from framework.model.units import (
     E2,
     E4,
     E6,
+    ONE_DOLLAR_E4,
+    PRICES,
     Micros,
     Side,
     Ticker,
-    complement,
     exact,
     money_of,
     price_of,
@@ -64,10 +65,6 @@ def _read_only(mapping: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return MappingProxyType(mapping) if isinstance(mapping, dict) else mapping
 
 
-def _decimal(price_e4: E4 | None) -> Decimal | None:
-    return None if price_e4 is None else price_of(price_e4)
-
-
 # Structs, because they are made in C: views are made for every quote that moves.
 
 
@@ -84,12 +81,14 @@ class BookSide(msgspec.Struct, frozen=True, eq=False, gc=False):
     @property
     def bid(self) -> Decimal | None:
         """Best bid in dollars, or None."""
-        return _decimal(self.bid_e4)
+        bid = self.bid_e4
+        return None if bid is None else PRICES[bid]
 
     @property
     def ask(self) -> Decimal | None:
         """Best ask in dollars, or None."""
-        return _decimal(self.ask_e4)
+        ask = self.ask_e4
+        return None if ask is None else PRICES[ask]
 
     @property
     def mid(self) -> Decimal | None:
@@ -184,8 +183,8 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
         """Take the present state of a market and its live book."""
         bid, ask = book.touch()
         version = book.version
-        no_bid = None if ask is None else complement(ask)
-        no_ask = None if bid is None else complement(bid)
+        no_bid = None if ask is None else ONE_DOLLAR_E4 - ask
+        no_ask = None if bid is None else ONE_DOLLAR_E4 - bid
         return cls(
             market,
             at_us,

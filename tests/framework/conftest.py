@@ -164,7 +164,7 @@ def write_journal(tmp_path: Path) -> Callable[..., Path]:
         folder.mkdir(parents=True)
         writer = JournalWriter(folder / FILE_NAME, header)
         for record in records:
-            writer.append(record)
+            writer.extend([record])
         writer.close({"reason": "session over"})
         return folder / FILE_NAME
 

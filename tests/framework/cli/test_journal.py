@@ -29,10 +29,10 @@ def path(tmp_path):
         message="wide",
     )
     passed = Verdict(strategy="fade", ticker=TICKER, stage=Stage.RISK, plugin=None, code=None)
-    writer.append(Record(event=ClockTicked(at_us=NOW_US), verdicts=(refused, passed)))
-    writer.append(Record(event=MarketChanged(at_us=NOW_US + 1, market=market())))
+    writer.extend([Record(event=ClockTicked(at_us=NOW_US), verdicts=(refused, passed))])
+    writer.extend([Record(event=MarketChanged(at_us=NOW_US + 1, market=market()))])
     submit = SubmitOrder(order=order(client_order_id="s1-1"))
-    writer.append(Record(event=ClockTicked(at_us=NOW_US + 2), commands=(submit,)))
+    writer.extend([Record(event=ClockTicked(at_us=NOW_US + 2), commands=(submit,))])
     writer.close({"reason": "session over"})
     return folder / FILE_NAME
 

@@ -58,10 +58,10 @@ def journal_bytes(tmp_path_factory: pytest.TempPathFactory, records) -> bytes:
     path = tmp_path_factory.mktemp("journal") / "journal.jsonl"
     writer = JournalWriter(path, HEADER)
     for record in records[:3]:
-        writer.append(record)
+        writer.extend([record])
     writer.flush()
     for record in records[3:]:
-        writer.append(record)
+        writer.extend([record])
     writer.close(SUMMARY)
     return path.read_bytes()
 

@@ -246,7 +246,7 @@ def test_reads_every_kind_of_event(tmp_path, header):
     path = tmp_path / "journal.jsonl"
     writer = JournalWriter(path, header)
     for record in made:
-        writer.append(record)
+        writer.extend([record])
     writer.close({})
 
     assert list(JournalReader(path)) == made

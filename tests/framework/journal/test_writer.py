@@ -36,7 +36,7 @@ def test_nothing_is_written_before_the_flush(path, header, records):
     writer = JournalWriter(path, header)
     before = path.read_bytes()
 
-    writer.append(records[0])
+    writer.extend([records[0]])
 
     assert path.read_bytes() == before
 
@@ -45,8 +45,8 @@ def test_a_flushed_record_is_sealed_with_the_seal_before_it(path, header, record
     writer = JournalWriter(path, header)
     before, size = writer.seal, path.stat().st_size
 
-    writer.append(records[0])
-    writer.append(records[1])
+    writer.extend([records[0]])
+    writer.extend([records[1]])
     writer.flush()
     one, two, seal = path.read_bytes()[size:].splitlines(keepends=True)
 
@@ -66,7 +66,7 @@ def test_a_flush_of_nothing_writes_nothing(path, header):
 def test_a_long_flush_is_sealed_in_blocks_that_fit_a_reader(path, header, records):
     writer = JournalWriter(path, header)
     for _ in range(10_000):
-        writer.append(records[0])
+        writer.extend([records[0]])
 
     writer.close({})
     report = verify(path)
@@ -91,7 +91,7 @@ def test_names_the_folder_that_is_not_there(tmp_path, header):
 def test_a_record_after_the_footer_is_our_bug(path, header, records):
     writer = JournalWriter(path, header)
     writer.close({})
-    writer.append(records[0])
+    writer.extend([records[0]])
 
     with pytest.raises(InvariantError, match="after the journal's footer"):
         writer.flush()
@@ -109,13 +109,13 @@ def test_a_full_disk_loses_no_record_and_leaves_a_cut_journal(path, header, reco
         room -= written
         return written
 
-    writer.append(records[1])
+    writer.extend([records[1]])
     monkeypatch.setattr(os, "pwrite", fill)
     with pytest.raises(OSError, match="No space left"):
         writer.flush()
     while_full = verify(path)
     monkeypatch.undo()
-    writer.append(records[2])
+    writer.extend([records[2]])
     writer.close({})
 
     assert while_full.fault.kind is FaultKind.CUT
