@@ -104,43 +104,45 @@ class FixedPointStream:
 
     # -------------------------------------------------------------------------- messages
 
-    def frame(self, text: str, at_us: Micros) -> Frame:
+    def frame(self, message: bytes | str, at_us: Micros) -> Frame:
         """Read one message; what can't be read is `Unreadable`, never an exception."""
         try:
-            wire = _decode(text)
+            wire = _decode(message)
             frame = self._readers[type(wire)](wire, at_us)
         except (msgspec.DecodeError, ValueError) as fault:
-            return self._unreadable(text, fault)
-        self._look(wire, text)
+            return self._unreadable(message, fault)
+        self._look(wire, message)
         return frame
 
-    def _look(self, wire: frames.AnyFrame, text: str) -> None:
+    def _look(self, wire: frames.AnyFrame, message: bytes | str) -> None:
         """Count unknown fields, in the first message of a type and then in one of many."""
         seen = self._seen
         kind = type(wire)
         seen[kind] += 1
         if seen[kind] % _LOOK_EVERY != 1:
             return
-        found = _envelope(text)
+        found = _envelope(message)
         known = MESSAGES.get(found.type or "")
         if known is not None and isinstance(found.msg, dict):
             for name in sorted(found.msg.keys() - known):
                 self.drift.count(f"{found.type}: unknown field {name}")
 
-    def _unreadable(self, text: str, fault: Exception) -> Frame:
+    def _unreadable(self, message: bytes | str, fault: Exception) -> Frame:
         try:
-            found = _envelope(text)
+            found = _envelope(message)
         except (msgspec.DecodeError, ValueError):
-            self.drift.fail("message", text[:80], fault)
+            start = message[:80]
+            name = start if isinstance(start, str) else start.decode(errors="replace")
+            self.drift.fail("message", name, fault)
             return Unreadable(None, None, "", None)
         kind = found.type or ""
         ticker = found.msg.get("market_ticker") if isinstance(found.msg, dict) else None
-        name = ticker if isinstance(ticker, str) else None
+        market = ticker if isinstance(ticker, str) else None
         if kind in self._kinds:
-            self.drift.fail(kind, name or "without a market", fault)
+            self.drift.fail(kind, market or "without a market", fault)
         else:
             self.drift.count(f"unknown message type {kind}")
-        return Unreadable(found.sid, found.seq, kind, name)
+        return Unreadable(found.sid, found.seq, kind, market)
 
     def _snapshot(self, wire: frames.SnapshotFrame, at_us: Micros) -> Frame:
         body = wire.msg
