@@ -26,6 +26,8 @@ from plugins.kalshi.codec.fixed_point_orders import Terms
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.rest import Rest, open_client
+from plugins.kalshi.session import open_session
+from plugins.kalshi.session_check import reading_session
 from plugins.kalshi.signing import Signer
 
 __all__ = ["Kalshi", "KalshiExchange"]
@@ -116,16 +118,19 @@ class Kalshi(Plugin):
             cancel_on_pause=self.cancel_on_pause,
         )
         codec = FixedPoint(subaccount=self.subaccount, terms=terms)
+        session_class = await reading_session()
         with _unwrapped():
             async with (
                 open_client(run, use_tls=where.use_tls) as client,
                 anyio.create_task_group() as tasks,
             ):
+                rest = Rest(client, where.rest, signer, run)
                 exchange = KalshiExchange(
                     run,
-                    client,
-                    Rest(client, where.rest, signer, run),
-                    where.stream,
+                    rest,
+                    lambda: open_session(
+                        client, where.stream, rest.headers("GET", where.stream), session_class
+                    ),
                     codec,
                     tasks,
                     subaccount=self.subaccount,

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from typing import Final
 
 import anyio
-import httpx
 import msgspec
 from anyio.abc import TaskGroup
 
@@ -43,9 +42,8 @@ from plugins.kalshi.portfolio import Portfolio
 from plugins.kalshi.queue import Queue
 from plugins.kalshi.reads import Reads
 from plugins.kalshi.rest import Rest
-from plugins.kalshi.session import open_session
 from plugins.kalshi.status import PAUSED, StatusWatch
-from plugins.kalshi.stream import Stream
+from plugins.kalshi.stream import Connect, Stream
 from plugins.kalshi.writing import Writing
 
 BATCHES: Final = 1_024
@@ -73,12 +71,11 @@ class KalshiExchange:
         capabilities: What orders can do.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of one connection, put together in one place
+    def __init__(
         self,
         run: Run,
-        client: httpx.AsyncClient,
         rest: Rest,
-        stream_url: httpx.URL,
+        connect: Connect,
         codec: Codec,
         tasks: TaskGroup,
         *,
@@ -114,7 +111,7 @@ class KalshiExchange:
         self._stream = Stream(
             codec,
             run.clock,
-            connect=lambda: open_session(client, stream_url, rest.headers("GET", stream_url)),
+            connect=connect,
             emit=self._emit,
             watcher=self,
             refused=rest.auth_error,

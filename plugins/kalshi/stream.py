@@ -20,13 +20,13 @@ from plugins.kalshi import codec as wire
 from plugins.kalshi.refusals import refusal
 from plugins.kalshi.rest import BODY
 from plugins.kalshi.sequence import Sequence as Numbers
-from plugins.kalshi.session import Session, StreamDropped
+from plugins.kalshi.session import StreamDropped, Talk
 from plugins.kalshi.subscriptions import BOOK, DEAD, LIFECYCLE, Subscriptions
 
 PAUSES_S: Final = (1, 2, 4, 8, 16, 30)
 """Between attempts to connect; the last one repeats."""
 Emit = Callable[[Sequence[AnyEvent]], Awaitable[None]]
-Connect = Callable[[], AbstractAsyncContextManager[Session]]
+Connect = Callable[[], AbstractAsyncContextManager[Talk]]
 
 
 class Watcher(Protocol):
@@ -141,7 +141,7 @@ class Stream:
             self._lost, self._lost_us = True, self.heard_us
             await self._emit((StreamLost(at_us=self._clock.now_us(), reason=why),))
 
-    async def _write(self, session: Session) -> None:
+    async def _write(self, session: Talk) -> None:
         """Send what is wanted and not confirmed, whenever something may have changed."""
         while True:
             self._wake = anyio.Event()
@@ -150,15 +150,15 @@ class Stream:
                     return
             await self._wake.wait()
 
-    async def _read(self, session: Session) -> str:
+    async def _read(self, session: Talk) -> str:
         """Read until the connection ends; return why it did."""
         try:
             while True:
-                texts = await session.read()
+                messages = await session.read()
                 now_us = self.heard_us = self._clock.now_us()
                 batch: list[AnyEvent] = []
-                for text in texts:
-                    frame = self._codec.frame(text, now_us)
+                for message in messages:
+                    frame = self._codec.frame(message, now_us)
                     batch += self._readers[type(frame)](frame, now_us)
                 if self._lost or not self.opened.is_set():
                     batch += self._when_ready(now_us)
