@@ -25,6 +25,8 @@ from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.codec.fixed_point_orders import Terms
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
+from plugins.kalshi.lane import open_lanes
+from plugins.kalshi.network import opener
 from plugins.kalshi.rest import Rest, open_client
 from plugins.kalshi.session import open_session
 from plugins.kalshi.session_check import reading_session
@@ -65,6 +67,10 @@ class Kalshi(Plugin):
     )
     subaccount: int | None = Field(
         default=None, ge=0, le=63, description="The subaccount to trade; none is the key's own."
+    )
+    presign: bool | None = Field(
+        default=None,
+        description="Sign orders ahead, 2 s at most; without a word in sandbox and demo, not live.",
     )
     exclude_combos: bool = Field(
         default=True, description="Leave out combinations of markets, which flood every list."
@@ -122,9 +128,12 @@ class Kalshi(Plugin):
         with _unwrapped():
             async with (
                 open_client(run, use_tls=where.use_tls) as client,
+                open_lanes(opener(run.connect, where.rest)) as lanes,
                 anyio.create_task_group() as tasks,
             ):
-                rest = Rest(client, where.rest, signer, run)
+                rest = Rest(
+                    client, where.rest, signer, run, lanes, presign=self._presigns(run.mode)
+                )
                 exchange = KalshiExchange(
                     run,
                     rest,
@@ -166,6 +175,9 @@ class Kalshi(Plugin):
         where = addresses(mode, self.rest_url, self.stream_url)
         Signer(found.key_id, found.private_key, found.passphrase)
         yield Finding(level=Level.OK, what=f"there is a key, for {where.rest.host}")
+
+    def _presigns(self, mode: Mode) -> bool:
+        return mode in {Mode.SANDBOX, Mode.DEMO} if self.presign is None else self.presign
 
     def _own_credentials(self, mode: Mode) -> Credentials:
         """Read the key from the settings."""

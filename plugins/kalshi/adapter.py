@@ -90,6 +90,7 @@ class KalshiExchange:
             codec.capabilities, balance_step_e6=balance_step_e6
         )
         self._clock = run.clock
+        self._writes = run.mode is not Mode.PAPER
         writing = Writing(rest, run.mode)
         extras = codec.extras
         self.groups = OrderGroups(writing, extras) if extras else None
@@ -102,7 +103,7 @@ class KalshiExchange:
         self._catalog = Catalog(rest, codec, fees, history, exclude_combos=exclude_combos)
         self._status = StatusWatch(rest, codec.drift, run.clock, self._emit)
         self._reader = AccountReader(rest, codec, history, subaccount=subaccount)
-        portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=run.mode is not Mode.PAPER)
+        portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=self._writes)
         self.reads = Reads(rest, codec, self._catalog, history, portfolio)
         self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
         self._failure: AuthError | None = None
@@ -126,6 +127,8 @@ class KalshiExchange:
         await self.rest.adopt_limits()
         self._tasks.start_soon(self._listen, self._stream.run)
         self._tasks.start_soon(self._listen, self._status.run)
+        if self._writes:
+            self._tasks.start_soon(self.rest.keep_ready)
         with anyio.move_on_after(OPEN_WITHIN_S):
             await self._stream.opened.wait()
 
@@ -172,6 +175,9 @@ class KalshiExchange:
             await self._send.send(batch)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             self.codec.drift.count("events after the end")
+            return
+        if self.rest.presigned is not None:
+            self.rest.presigned.books_moved(batch[-1].at_us)
 
     # --------------------------------------------------------------------------- markets
 
@@ -291,6 +297,8 @@ class KalshiExchange:
 
     def restored(self, lost_us: Micros) -> None:
         """Ask what happened to account and markets while the stream was away."""
+        if self.rest.presigned is not None:
+            self.rest.presigned.flush()
         self._tasks.start_soon(self._backfill, lost_us)
         self.markets_uncertain()
 

@@ -133,11 +133,37 @@ class RunBackend(httpcore.AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
 
+def opener(connect: Connect, url: httpx.URL) -> Callable[[], Awaitable[ByteStream]]:
+    """Return a function that opens a connection to a URL's host, with TLS when it asks for it."""
+    context = _trusting() if url.scheme == "https" else None
+    port = url.port or (443 if context else 80)
+
+    async def open_stream() -> ByteStream:
+        stream = await connect(url.host, port)
+        if context is None:
+            return stream
+        try:
+            return await TLSStream.wrap(
+                stream, hostname=url.host, ssl_context=context, standard_compatible=False
+            )
+        except BaseException:
+            await anyio.aclose_forcefully(stream)
+            raise
+
+    return open_stream
+
+
+def _trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 class RunTransport(httpx.AsyncBaseTransport):
     """httpx over a connection pool whose connections are the run's."""
 
     def __init__(self, connect: Connect, *, use_tls: bool) -> None:
-        context = ssl.create_default_context(cafile=certifi.where()) if use_tls else None
+        context = _trusting() if use_tls else None
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=20,

@@ -6,8 +6,9 @@ import pytest
 from framework.errors import AuthError, ExchangeError
 from framework.exchange import Unknown
 from plugins.kalshi.codec import Request
+from plugins.kalshi.lane import Lost
 from plugins.kalshi.refusals import outcome
-from plugins.kalshi.rest import ATTEMPTS, Lost, Reply
+from plugins.kalshi.rest import ATTEMPTS, Reply
 
 STATUS = "/exchange/status"
 ORDERS = "/portfolio/events/orders"
