@@ -1,6 +1,5 @@
 import socket
 import ssl
-import subprocess
 
 import anyio
 import httpcore
@@ -139,18 +138,6 @@ def test_every_connection_is_opened_through_the_run(on_time):
         return asked
 
     assert on_time(main)[0] == [("api.example", 80), ("api.example", 81)]
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=api.example "
-        f"-addext subjectAltName=DNS:api.example -keyout {folder}/key.pem -out {folder}/cert.pem".split(),
-        check=True,
-        capture_output=True,
-    )
-    return folder
 
 
 async def tls_server(stream, folder):
