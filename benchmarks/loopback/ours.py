@@ -63,7 +63,9 @@ class Favourites(Plugin):
 
 def main(port: str, key: str, folder: str, durability: str) -> None:
     os.environ["BENCH_KEY_ID"] = "bench"
-    file = Path(folder) / "kalshi.toml"
+    place = Path(folder) / durability
+    place.mkdir()
+    file = place / "kalshi.toml"
     file.write_text(SETTINGS.format(port=port, key=key, durability=durability))
     settings, plugins = load(file)
     run_session(settings, plugins, RunRequest(options=RunOptions()))

@@ -5,13 +5,12 @@ Decimals, ask a hook for every event, sign, send. No ledger, no journal, no risk
 """
 
 import asyncio
-import json
 import sys
 from base64 import b64encode
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from time import process_time, time_ns
+from time import time_ns
 from typing import Annotated, Any, Literal
 
 import httpx
@@ -21,9 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from httpx_ws import AsyncWebSocketSession, aconnect_ws
+from loopback.venue import ROOT, TICKERS
 from pydantic import BaseModel, Field, TypeAdapter
-
-from loopback.venue import MARKETS, ROOT, TICKERS
 
 hookspec, hookimpl = pluggy.HookspecMarker("usual"), pluggy.HookimplMarker("usual")
 NAME = "usual"
@@ -159,7 +157,8 @@ class Bot:
                 ticker = self.books.apply(frame)
                 if ticker is not None:
                     price = self.hooks.hook.on_quote(
-                        ticker=ticker, **dict(zip(("bid", "ask"), self.books.touch(ticker), strict=True))
+                        ticker=ticker,
+                        **dict(zip(("bid", "ask"), self.books.touch(ticker), strict=True)),
                     )
                     if price is not None and ticker not in self.sent:
                         self.sent.add(ticker)

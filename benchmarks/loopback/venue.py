@@ -91,6 +91,7 @@ class Venue:
         self.quoted = 0
         self.ordered_ns = 0
         self.orders = 0
+        self.ponged = False
 
     @property
     def port(self) -> int:
@@ -207,6 +208,10 @@ class Venue:
             plain = bytes(byte ^ mask[place & 3] for place, byte in enumerate(text))
             if opcode == 1:
                 self.command(json.loads(plain))
+            elif opcode == 10:
+                self.ponged = True
+            elif opcode == 9:
+                peer.link.sendall(bytes([0x8A, len(plain)]) + plain)
 
     def command(self, command: dict[str, object]) -> None:
         params, number = command["params"], command["id"]
@@ -285,7 +290,12 @@ class Venue:
             ticker, price = rng.choice(TICKERS), f"{rng.randint(61, 78) / 100:.4f}"
             size = f"{rng.randint(1, 90)}.00"
             out += self.delta(ticker, price, size) + self.delta(ticker, price, f"-{size}")
+        out += bytes([0x89, 0])
+        self.ponged = False
         self.stream.link.sendall(out)
+        while not self.ponged:
+            for key, _ in self.selector.select(10):
+                self.look(key)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ fields are looked for in one message of a type in 1,024: often enough to notice 
 wire, too seldom to cost anything.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, get_args
 
@@ -39,7 +38,7 @@ from plugins.kalshi.codec import (
     frames,
 )
 from plugins.kalshi.codec.documented import MESSAGES
-from plugins.kalshi.codec.numbers import PRICES, count_e2, money_e6, ms_us, quote_e4
+from plugins.kalshi.codec.numbers import COUNTS, PRICES, count_e2, money_e6, ms_us, quote_e4
 from plugins.kalshi.codec.values import of_side
 
 _LOOK_EVERY: Final = 1_024
@@ -64,7 +63,7 @@ class FixedPointStream:
     def __init__(self, *, subaccount: int | None = None) -> None:
         self.drift = Drift()
         self.subaccount = subaccount
-        self._seen: Counter[type[object]] = Counter()
+        self._seen: dict[type[object], int] = dict.fromkeys(_STRUCTS, 0)
         self._readers: dict[type[object], Callable[[Any, Micros], Frame]] = {
             frames.SnapshotFrame: self._snapshot,
             frames.DeltaFrame: self._delta,
@@ -108,19 +107,18 @@ class FixedPointStream:
         """Read one message; what can't be read is `Unreadable`, never an exception."""
         try:
             wire = _decode(message)
-            frame = self._readers[type(wire)](wire, at_us)
+            kind = type(wire)
+            frame = self._readers[kind](wire, at_us)
         except (msgspec.DecodeError, ValueError) as fault:
             return self._unreadable(message, fault)
-        self._look(wire, message)
+        seen = self._seen[kind]
+        self._seen[kind] = seen + 1
+        if not seen % _LOOK_EVERY:
+            self._look(message)
         return frame
 
-    def _look(self, wire: frames.AnyFrame, message: bytes | str) -> None:
-        """Count unknown fields, in the first message of a type and then in one of many."""
-        seen = self._seen
-        kind = type(wire)
-        seen[kind] += 1
-        if seen[kind] % _LOOK_EVERY != 1:
-            return
+    def _look(self, message: bytes | str) -> None:
+        """Count unknown fields: of the first message of a type, and then of one of many."""
         found = _envelope(message)
         known = MESSAGES.get(found.type or "")
         if known is not None and isinstance(found.msg, dict):
@@ -149,8 +147,8 @@ class FixedPointStream:
         event = BookReplaced(
             at_us=at_us,
             ticker=body.market_ticker,
-            yes=tuple((PRICES[price], count_e2(size)) for price, size in body.yes_dollars_fp),
-            no=tuple((PRICES[price], count_e2(size)) for price, size in body.no_dollars_fp),
+            yes=tuple((PRICES[price], COUNTS[size]) for price, size in body.yes_dollars_fp),
+            no=tuple((PRICES[price], COUNTS[size]) for price, size in body.no_dollars_fp),
         )
         return Snapshot(wire.sid, wire.seq, event, wire.id is not None)
 
@@ -165,7 +163,7 @@ class FixedPointStream:
                 ticker=body.market_ticker,
                 side=body.side,
                 price_e4=PRICES[body.price_dollars],
-                change_e2=count_e2(body.delta_fp),
+                change_e2=COUNTS[body.delta_fp],
                 exchange_us=None if ts_ms is None else ts_ms * 1_000,
             ),
         )
@@ -191,7 +189,7 @@ class FixedPointStream:
             ticker=body.market_ticker,
             trade_id=body.trade_id,
             yes_price_e4=PRICES[body.yes_price_dollars],
-            quantity_e2=count_e2(body.count_fp),
+            quantity_e2=COUNTS[body.count_fp],
             taker_side=_SIDES.get(body.taker_outcome_side or body.taker_side),
             exchange_us=ms_us(body.ts_ms),
         )
