@@ -22,8 +22,8 @@ from loopback.parties import Pair, new_key
 
 MOST_SHARE_OF_USUAL = 0.1
 ROUNDS = 6
-QUOTES = 150
-WARM_UP = 100
+QUOTES = 60
+WARM_UP = 30
 USUAL, PROCESS, FULL = "a bot of the usual parts", 'ours, "process"', 'ours, "full"'
 
 

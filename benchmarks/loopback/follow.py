@@ -50,6 +50,7 @@ def follow(port: int, key: Path, folder: Path) -> None:
 
     from framework.cli.project import load  # noqa: PLC0415
     from framework.clock import RealClock, run_real  # noqa: PLC0415 - peers do without it
+    from framework.collector import Collector, rare_collections  # noqa: PLC0415
     from framework.engine import Engine  # noqa: PLC0415
     from framework.exchange import MarketQuery  # noqa: PLC0415
     from framework.model.events import MarketListed  # noqa: PLC0415
@@ -69,12 +70,17 @@ def follow(port: int, key: Path, folder: Path) -> None:
         run = CurrentRun(
             run_id="bench", mode=Mode.DEMO, options=RunOptions(), folder=folder, clock=clock
         )
+        with rare_collections() as collector:  # as in every run
+            await listen(run, clock, collector)
+
+    async def listen(run: CurrentRun, clock: RealClock, collector: Collector) -> None:
         async with opener.call(run) as exchange:
             engine = Engine(Pipeline(plugins), run_id="bench", capabilities=exchange.capabilities)
             engine.handle(account_report(at_us=NOW_US, recovery=True))
             async for market in exchange.markets(MarketQuery()):
                 engine.handle(MarketListed(at_us=clock.now_us(), market=market))
             await exchange.subscribe(TICKERS)
+            collector.freeze()
             async for batch in exchange.events():
                 for event in batch:
                     engine.handle(event)
