@@ -152,9 +152,6 @@ class Limits:
         if urgent:
             await self._spend(paying, cost)
             return True
-        if not self._entries.locked() and not self.write.wait_us(cost + self.reserve):
-            self.write.take(cost)  # nobody waits: neither need this one
-            return True
         with anyio.move_on_after(LONGEST_WAIT_S):
             async with self._entries.setdefault(request.shard, anyio.Lock()):
                 await self._spend(paying, cost, keeping=True)
