@@ -12,6 +12,8 @@ UV ?= uv
 BIN := $(VENV)/bin
 READY_TO_RUN := $(VENV)/.ready-to-run
 READY_TO_TEST := $(VENV)/.ready-to-test
+PEERS ?= .venv-peers
+READY_FOR_PEERS := $(PEERS)/.ready
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header pyproject.toml requirements/build.in
@@ -19,7 +21,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 QUICK := $(BIN)/python -m pytest -q -m "not slow" --hypothesis-profile=quick $(ARGS)
 
 .DELETE_ON_ERROR:
-.PHONY: run test check lint check-core check-plugins bench docs lock clean
+.PHONY: run test check lint check-core check-plugins bench bench-peers docs lock clean
 
 run: $(READY_TO_RUN)
 	$(BIN)/framework run $(ARGS)
@@ -46,6 +48,10 @@ check-plugins: $(READY_TO_TEST)
 bench: $(READY_TO_RUN)
 	@broken=0; for figure in benchmarks/*.py; do $(BIN)/python "$$figure" || broken=1; done; exit $$broken
 
+# The peers live in an environment of their own: none of them is a dependency of ours.
+bench-peers: $(READY_FOR_PEERS)
+	$(PEERS)/bin/python benchmarks/stream.py
+
 docs: $(READY_TO_RUN)
 	$(BIN)/python docs/generate.py
 
@@ -53,6 +59,7 @@ docs: $(READY_TO_RUN)
 lock:
 	$(COMPILE) -o requirements/run.txt
 	$(COMPILE) --extra test -c requirements/run.txt -o requirements/test.txt
+	$(COMPILE) requirements/peers.in -c requirements/run.txt -o requirements/peers.txt
 
 clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -71,3 +78,9 @@ $(READY_TO_TEST): requirements/test.txt pyproject.toml | $(BIN)/python
 	$(INSTALL) --require-hashes -r requirements/test.txt
 	$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(READY_TO_RUN)
+
+$(READY_FOR_PEERS): requirements/peers.txt pyproject.toml
+	test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements/peers.txt
+	$(PEERS)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation -e .
+	@touch $@

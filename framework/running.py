@@ -11,7 +11,7 @@ from framework.compiled import Implementation
 from framework.errors import PluginError
 from framework.faults import Naming
 from framework.run import Clock, Credentials, Mode, RunOptions
-from framework.streams import open_network
+from framework.sockets import open_network
 
 Progress = Callable[[float, str], None]
 

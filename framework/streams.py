@@ -1,9 +1,11 @@
-"""Byte streams: a pair in memory, and the network.
+"""Byte streams: what the run's connections can do, and a pair in memory.
 
 HTTP, WebSocket and TLS run above either without knowing which. The pair behaves as a TCP
 connection does where it matters: it has room for so many bytes and no more, a read returns
 what is there, and closing one end ends the other.
 """
+
+from abc import abstractmethod
 
 import anyio
 from anyio import (
@@ -15,8 +17,6 @@ from anyio import (
 )
 from anyio.abc import ByteStream
 from anyio.lowlevel import checkpoint, checkpoint_if_cancelled
-
-from framework.errors import ExchangeError
 
 
 class _Lane:
@@ -64,7 +64,24 @@ class _Lane:
         return taken
 
 
-class _MemoryStream(ByteStream):
+class QuickStream(ByteStream):
+    """A byte stream that can also be written and looked at without waiting."""
+
+    @property
+    @abstractmethod
+    def is_readable(self) -> bool:
+        """Whether a read would return at once: with bytes, or with the end."""
+
+    @abstractmethod
+    def send_nowait(self, item: bytes) -> None:
+        """Write without waiting, for a writer that must not yield to others.
+
+        Raises:
+            WouldBlock: there is no room for all of it, or another write waits; nothing is sent.
+        """
+
+
+class _MemoryStream(QuickStream):
     """One end of a pair."""
 
     def __init__(self, incoming: _Lane, outgoing: _Lane) -> None:
@@ -112,12 +129,11 @@ class _MemoryStream(ByteStream):
                 finally:
                     lane.roomy = None
 
-    def send_nowait(self, item: bytes) -> None:
-        """Write without waiting, for a writer that must not yield to its reader.
+    @property
+    def is_readable(self) -> bool:
+        return bool(self._incoming.held) or self._incoming.ended or self._closed
 
-        Raises:
-            WouldBlock: there is no room for all of it, or another write waits; nothing is sent.
-        """
+    def send_nowait(self, item: bytes) -> None:
         lane = self._outgoing
         if lane.roomy is not None or len(item) > lane.room - len(lane.held):
             raise WouldBlock
@@ -170,15 +186,3 @@ def memory_pipe(buffer_bytes: int = 65536) -> tuple[ByteStream, ByteStream]:
         raise ValueError(f"buffer_bytes must be at least 1 (was {buffer_bytes})")
     there, back = _Lane(buffer_bytes), _Lane(buffer_bytes)
     return _MemoryStream(back, there), _MemoryStream(there, back)
-
-
-async def open_network(host: str, port: int) -> ByteStream:
-    """Open a TCP connection.
-
-    Raises:
-        ExchangeError: nobody listens there, or the name is unknown.
-    """
-    try:
-        return await anyio.connect_tcp(host, port)
-    except OSError as error:
-        raise ExchangeError(f"can't connect to {host}:{port}: {error}") from error

@@ -11,16 +11,18 @@ exchange can tell them again at the next start.
 """
 
 import os
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 import sqlalchemy as sa
 
 from framework.errors import ConfigError, InvariantError, LedgerError
 from framework.ledger import schema, statements
 from framework.ledger.booking import FACTS, Booking
+from framework.ledger.direct import Direct
 from framework.ledger.reader import Holder, holders
 from framework.ledger.recovery import Recovered, halted, recovered
 from framework.ledger.rows import row_of
@@ -28,6 +30,15 @@ from framework.ledger.store import Durability, FileInUseError, Store, open_store
 from framework.model.events import AnyEvent, IntentRefused
 from framework.model.orders import Order, OrderState, Purpose
 from framework.model.units import E6, Micros
+
+_NEW_ORDER: Final = [
+    "client_order_id",
+    "account",
+    "state",
+    "reported_e2",
+    "reason",
+    "updated_us",
+]
 
 
 class Ledger:
@@ -42,6 +53,10 @@ class Ledger:
         self._unwritten: list[AnyEvent] = []
         with store.transaction() as connection:
             self._halted = halted(connection, account)
+        intent = [*Order.__struct_fields__, "account", "run_id", "committed_us"]
+        self._lock_is_ours = Direct(statements.LOCK_IS_OURS, store.dialect)
+        self._add_intent = Direct(statements.ADD_INTENT, store.dialect, intent)
+        self._add_order = Direct(statements.ADD_ORDER, store.dialect, _NEW_ORDER)
 
     # ------------------------------------------------------------------------------ lock
 
@@ -115,11 +130,11 @@ class Ledger:
         if not orders:
             return []
         try:
-            with self._store.transaction() as connection:
-                whys = self._gate(connection, orders)
+            with self._store.direct() as cursor:
+                whys = self._gate(cursor, orders)
                 passed = [order for order, why in zip(orders, whys, strict=True) if why is None]
-                if passed:
-                    self._insert(connection, passed, at_us)
+                for order in passed:
+                    self._insert(cursor, order, at_us)
         except LedgerError as error:
             whys = [f"the ledger can't be written: {error}"] * len(orders)
         return [
@@ -134,15 +149,16 @@ class Ledger:
         What was committed stands: an amendment may ask for less of it, or another price.
         """
         try:
-            with self._store.transaction() as connection:
-                return self._gate(connection, orders)
+            with self._store.direct() as cursor:
+                return self._gate(cursor, orders)
         except LedgerError as error:
             return [f"the ledger can't be written: {error}"] * len(orders)
 
-    def _gate(self, connection: sa.Connection, orders: Sequence[Order]) -> list[str | None]:
+    def _gate(self, cursor: sqlite3.Cursor, orders: Sequence[Order]) -> list[str | None]:
         """Return why each order must not pass, or None."""
-        held = connection.execute(statements.LOCK_IS_OURS, self._claim()).scalar()
-        if held is None:
+        lock = self._lock_is_ours
+        cursor.execute(lock.text, lock.values(self._claim()))
+        if cursor.fetchone() is None:
             return [f"this run does not hold the lock of account {self._account}"] * len(orders)
         forbidden = self._forbidden()
         return [None if order.purpose is Purpose.EXIT else forbidden for order in orders]
@@ -155,29 +171,19 @@ class Ledger:
             return f"facts wait to be written to the ledger: {len(self._unwritten)}"
         return None
 
-    def _insert(self, connection: sa.Connection, orders: Sequence[Order], at_us: Micros) -> None:
-        account = self._account
-        connection.execute(
-            statements.ADD_INTENT,
-            [
-                {"account": account, "run_id": self._run_id, "committed_us": at_us, **row_of(order)}
-                for order in orders
-            ],
-        )
-        connection.execute(
-            statements.ADD_ORDER,
-            [
-                {
-                    "client_order_id": order.client_order_id,
-                    "account": account,
-                    "state": OrderState.PENDING.value,
-                    "reported_e2": 0,
-                    "reason": "",
-                    "updated_us": at_us,
-                }
-                for order in orders
-            ],
-        )
+    def _insert(self, cursor: sqlite3.Cursor, order: Order, at_us: Micros) -> None:
+        intent = row_of(order)
+        intent |= {"account": self._account, "run_id": self._run_id, "committed_us": at_us}
+        cursor.execute(self._add_intent.text, self._add_intent.values(intent))
+        pending = {
+            "client_order_id": order.client_order_id,
+            "account": self._account,
+            "state": OrderState.PENDING.value,
+            "reported_e2": 0,
+            "reason": "",
+            "updated_us": at_us,
+        }
+        cursor.execute(self._add_order.text, self._add_order.values(pending))
 
     @property
     def halted(self) -> str | None:

@@ -10,9 +10,9 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final, Literal, TypeAlias
+from typing import IO, Any, Final, Literal, TypeAlias, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -64,6 +64,38 @@ class Store:
         except (exc.DBAPIError, exc.ResourceClosedError, OSError) as error:
             cause = error.orig if isinstance(error, exc.DBAPIError) else error
             raise LedgerError(f"{self.where}: {cause}") from error
+
+    @property
+    def dialect(self) -> sa.Dialect:
+        """How this database writes its statements."""
+        return self._engine.dialect
+
+    @contextmanager
+    def direct(self) -> Iterator[sqlite3.Cursor]:
+        """Give a transaction on the driver itself, for the one path that can't wait.
+
+        Raises:
+            LedgerError: the database did not take it; nothing of it was kept.
+            InvariantError: a rule of the tables was broken.
+        """
+        driver: sqlite3.Connection | None = None
+        try:
+            driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+            cursor = driver.cursor()
+            cursor.execute("BEGIN IMMEDIATE")
+            yield cursor
+            cursor.execute("COMMIT")
+        except sqlite3.IntegrityError as error:
+            raise InvariantError(f"{self.where}: refused by the ledger: {error}") from error
+        except OverflowError as error:
+            raise InvariantError(f"{self.where}: a number beyond 64 bits") from error
+        except (sqlite3.Error, exc.ResourceClosedError, OSError) as error:
+            raise LedgerError(f"{self.where}: {error}") from error
+        finally:
+            if driver is not None:
+                with suppress(sqlite3.Error):
+                    if driver.in_transaction:
+                        driver.rollback()
 
     def close(self) -> None:
         """Close the connection, then let go of the file."""

@@ -21,11 +21,16 @@ from framework.exchange import Exchange
 from framework.fees import DIRECT_E6, NON_DIRECT_E6
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
+from plugins.kalshi.codec import Codec
 from plugins.kalshi.codec.fixed_point_orders import Terms
 from plugins.kalshi.dialects import DIALECTS
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
+from plugins.kalshi.lane import open_lanes
+from plugins.kalshi.network import opener
 from plugins.kalshi.rest import Rest, open_client
+from plugins.kalshi.session import open_session
+from plugins.kalshi.session_check import reading_session
 from plugins.kalshi.signing import Signer
 
 __all__ = ["Kalshi", "KalshiExchange"]
@@ -69,6 +74,10 @@ class Kalshi(Plugin):
     )
     subaccount: int | None = Field(
         default=None, ge=0, le=63, description="The subaccount to trade; none is the key's own."
+    )
+    presign: bool | None = Field(
+        default=None,
+        description="Sign orders ahead, 2 s at most; without a word in sandbox and demo, not live.",
     )
     exclude_combos: bool = Field(
         default=True, description="Leave out combinations of markets, which flood every list."
@@ -121,30 +130,32 @@ class Kalshi(Plugin):
             found.stream_url or self.stream_url,
             dialect.places,
         )
-        signer = Signer(
-            found.key_id,
-            found.private_key,
-            found.passphrase,
-            founding=dialect.founding_signature,
-        )
+        signer = self._signer(found)
         if run.mode is not Mode.SANDBOX:
             _name_proxies()
-        terms = Terms(
-            self_trade_prevention=self.self_trade_prevention,
-            cancel_on_pause=self.cancel_on_pause,
-        )
-        codec = dialect.codec(self.subaccount, self.founding_only, terms)
+        session_class = await reading_session()
         with _unwrapped():
             async with (
                 open_client(run, use_tls=where.use_tls) as client,
+                open_lanes(opener(run.connect, where.rest)) as lanes,
                 anyio.create_task_group() as tasks,
             ):
+                rest = Rest(
+                    client,
+                    where.rest,
+                    signer,
+                    run,
+                    dialect.budget,
+                    lanes=lanes,
+                    presign=self._presigns(run.mode),
+                )
                 exchange = KalshiExchange(
                     run,
-                    client,
-                    Rest(client, where.rest, signer, run, dialect.budget),
-                    where.stream,
-                    codec,
+                    rest,
+                    lambda: open_session(
+                        client, where.stream, rest.headers("GET", where.stream), session_class
+                    ),
+                    self._codec(),
                     tasks,
                     subaccount=self.subaccount,
                     balance_step_e6=_STEPS[self.member],
@@ -176,9 +187,23 @@ class Kalshi(Plugin):
             yield Finding(level=Level.NOTE, what="sandbox mode makes a key of its own")
             return
         found = self._own_credentials(mode)
-        where = addresses(mode, self.rest_url, self.stream_url)
-        Signer(found.key_id, found.private_key, found.passphrase)
+        where = addresses(mode, self.rest_url, self.stream_url, DIALECTS[self.api].places)
+        self._signer(found)
         yield Finding(level=Level.OK, what=f"there is a key, for {where.rest.host}")
+
+    def _signer(self, found: Credentials) -> Signer:
+        founding = DIALECTS[self.api].founding_signature
+        return Signer(found.key_id, found.private_key, found.passphrase, founding=founding)
+
+    def _codec(self) -> Codec:
+        terms = Terms(
+            self_trade_prevention=self.self_trade_prevention,
+            cancel_on_pause=self.cancel_on_pause,
+        )
+        return DIALECTS[self.api].codec(self.subaccount, self.founding_only, terms)
+
+    def _presigns(self, mode: Mode) -> bool:
+        return mode in {Mode.SANDBOX, Mode.DEMO} if self.presign is None else self.presign
 
     def _own_credentials(self, mode: Mode) -> Credentials:
         """Read the key from the settings."""

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from typing import Final
 
 import anyio
-import httpx
 import msgspec
 from anyio.abc import TaskGroup
 
@@ -50,9 +49,8 @@ from plugins.kalshi.portfolio import Portfolio
 from plugins.kalshi.queue import Queue
 from plugins.kalshi.reads import Reads
 from plugins.kalshi.rest import Rest
-from plugins.kalshi.session import open_session
 from plugins.kalshi.status import PAUSED, StatusWatch
-from plugins.kalshi.stream import Stream
+from plugins.kalshi.stream import Connect, Stream
 from plugins.kalshi.writing import Writing
 
 BATCHES: Final = 1_024
@@ -76,12 +74,11 @@ class KalshiExchange:
         capabilities: What orders can do.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts of one connection, put together in one place
+    def __init__(
         self,
         run: Run,
-        client: httpx.AsyncClient,
         rest: Rest,
-        stream_url: httpx.URL,
+        connect: Connect,
         codec: Codec,
         tasks: TaskGroup,
         *,
@@ -98,6 +95,7 @@ class KalshiExchange:
         self._clock = run.clock
         self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
         self._failure: AuthError | None = None
+        self._writes = run.mode is not Mode.PAPER
         writing = Writing(rest, run.mode)
         self.groups = OrderGroups(writing, codec.extras) if codec.extras else None
         self.queue = Queue(rest, codec.extras) if codec.extras else None
@@ -109,13 +107,13 @@ class KalshiExchange:
         self._catalog = Catalog(rest, codec, fees, history, exclude_combos=exclude_combos)
         self._status = StatusWatch(rest, codec.drift, run.clock, self._emit)
         self._reader = AccountReader(rest, codec, history, subaccount=subaccount)
-        portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=run.mode is not Mode.PAPER)
+        portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=self._writes)
         self.reads = Reads(rest, codec, self._catalog, history, portfolio)
         self._markets = self._market_watch()
         self._stream = Stream(
             codec,
             run.clock,
-            connect=lambda: open_session(client, stream_url, rest.headers("GET", stream_url)),
+            connect=connect,
             emit=self._emit,
             watcher=self._markets,
             refused=rest.auth_error,
@@ -146,6 +144,8 @@ class KalshiExchange:
             self._tasks.start_soon(self._listen, self._status.run)
         if not self.codec.reach.lifecycle:
             self._tasks.start_soon(self._listen, self._markets.poll)
+        if self._writes:
+            self._tasks.start_soon(self.rest.keep_ready)
         with anyio.move_on_after(OPEN_WITHIN_S):
             await self._stream.opened.wait()
 
@@ -192,6 +192,9 @@ class KalshiExchange:
             await self._send.send(batch)
         except (anyio.ClosedResourceError, anyio.BrokenResourceError):
             self.codec.drift.count("events after the end")
+            return
+        if self.rest.presigned is not None:
+            self.rest.presigned.books_moved(batch[-1].at_us)
 
     # --------------------------------------------------------------------------- markets
 
@@ -319,6 +322,8 @@ class KalshiExchange:
         return await self._reader.account(since_us)
 
     def _returned(self, lost_us: Micros) -> None:
+        if self.rest.presigned is not None:
+            self.rest.presigned.flush()
         self._tasks.start_soon(self._backfill, lost_us)
 
     async def _backfill(self, lost_us: Micros) -> None:

@@ -6,7 +6,6 @@ and half-written frames are real there. All time-outs are the event loop's, so u
 they fire at the exact second; no thread is used.
 """
 
-import select
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -16,10 +15,11 @@ import anyio
 import certifi
 import httpcore
 import httpx
-from anyio.abc import ByteStream, SocketAttribute
+from anyio.abc import ByteStream
 from anyio.streams.tls import TLSAttribute, TLSStream
 
 from framework.errors import ExchangeError
+from framework.streams import QuickStream
 
 Connect = Callable[[str, int], Awaitable[ByteStream]]
 """`run.connect`."""
@@ -94,24 +94,19 @@ class ConnectedStream(httpcore.AsyncNetworkStream):
         if info == "ssl_object":
             return self._stream.extra(TLSAttribute.ssl_object, None)  # noqa: S610 - anyio, not SQL
         if info == "is_readable":
-            return _has_ended(self._stream)
+            return has_ended(self._stream)
         return None
 
 
-def _has_ended(stream: ByteStream) -> bool:
+def has_ended(stream: ByteStream) -> bool:
     """Return whether an idle connection has something to read: only its end can that be.
 
     Without this look a write could go out on a connection the server has already closed, and an
-    order's fate would be unknown for no reason. Streams without a socket can't be asked.
+    order's fate would be unknown for no reason. Streams that can't be looked at are trusted.
     """
-    socket = stream.extra(SocketAttribute.raw_socket, None)  # noqa: S610 - anyio, not SQL
-    if socket is None:
-        return False
-    if socket.fileno() < 0:
-        return True
-    poll = select.poll()
-    poll.register(socket.fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    if isinstance(stream, TLSStream):
+        return has_ended(stream.transport_stream)  # type: ignore[arg-type]
+    return isinstance(stream, QuickStream) and stream.is_readable
 
 
 class RunBackend(httpcore.AsyncNetworkBackend):
@@ -138,11 +133,37 @@ class RunBackend(httpcore.AsyncNetworkBackend):
         await anyio.sleep(seconds)
 
 
+def opener(connect: Connect, url: httpx.URL) -> Callable[[], Awaitable[ByteStream]]:
+    """Return a function that opens a connection to a URL's host, with TLS when it asks for it."""
+    context = _trusting() if url.scheme == "https" else None
+    port = url.port or (443 if context else 80)
+
+    async def open_stream() -> ByteStream:
+        stream = await connect(url.host, port)
+        if context is None:
+            return stream
+        try:
+            return await TLSStream.wrap(
+                stream, hostname=url.host, ssl_context=context, standard_compatible=False
+            )
+        except BaseException:
+            await anyio.aclose_forcefully(stream)
+            raise
+
+    return open_stream
+
+
+def _trusting() -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=certifi.where())
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 class RunTransport(httpx.AsyncBaseTransport):
     """httpx over a connection pool whose connections are the run's."""
 
     def __init__(self, connect: Connect, *, use_tls: bool) -> None:
-        context = ssl.create_default_context(cafile=certifi.where()) if use_tls else None
+        context = _trusting() if use_tls else None
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
             max_connections=20,

@@ -19,10 +19,11 @@ from framework.model.orders import Fill
 from framework.model.units import Ticker, money_of, to_e6
 from plugins.kalshi import bodies
 from plugins.kalshi.codec import Codec, Query, Request
+from plugins.kalshi.lane import Lost
 from plugins.kalshi.limits import AccountLimits
 from plugins.kalshi.pages import PAGE, bodies_of, given, needed
 from plugins.kalshi.refusals import outcome
-from plugins.kalshi.rest import Lost, Reply, Rest
+from plugins.kalshi.rest import Reply, Rest
 
 _CENT_E6: Final = 10_000
 _SUBACCOUNTS: Final = "/portfolio/subaccounts"

@@ -17,11 +17,14 @@ from framework.model.market import micros
 from framework.model.units import Micros
 from framework.run import Run
 from plugins.kalshi.codec import Json, Query, Request
+from plugins.kalshi.lane import Lanes, Lost, Unsent
 from plugins.kalshi.limits import TODAY, AccountLimits, Budget, EndpointCosts, Limits
 from plugins.kalshi.network import RunTransport
+from plugins.kalshi.presign import Presigned
 from plugins.kalshi.refusals import refusal
 from plugins.kalshi.signing import Signer
 
+HEADERS: Final = {"Accept": "application/json", "User-Agent": "kalshi-framework"}
 ATTEMPTS: Final = 6
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 8.0
@@ -52,12 +55,6 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-class Lost(msgspec.Struct, frozen=True):
-    """No answer to a write came; `reason` is the transport's."""
-
-    reason: str
-
-
 class OversizedAnswer(httpx.RequestError):
     """An answer longer than any the exchange gives; it is read no further."""
 
@@ -79,8 +76,14 @@ class Rest:
         signer: Signer,
         run: Run,
         budget: Budget = TODAY,
+        *,
+        lanes: Lanes | None = None,
+        presign: bool = False,
     ) -> None:
+        """Speak to the API at `base`; writes go by `lanes` when there are any."""
         self._client = client
+        self._lanes = lanes
+        self.presigned = Presigned(signer, run.clock) if presign else None
         self._base = base
         self._signer = signer
         self.key_id = signer.key_id
@@ -89,6 +92,9 @@ class Rest:
         self._rng = run.rng
         self.limits = Limits(run.clock, budget)
         self.skew_us: Micros | None = None
+        self._urls: dict[str, httpx.URL] = {}
+        fixed = {"Host": base.netloc.decode(), **HEADERS}
+        self._head = "".join(f"{name}: {value}\r\n" for name, value in fixed.items())
 
     def now_us(self) -> Micros:
         """Return the run's present moment."""
@@ -191,6 +197,13 @@ class Rest:
 
     # ---------------------------------------------------------------------------- writes
 
+    async def keep_ready(self) -> None:
+        """Open the lanes, then keep header sets at hand, for ever."""
+        if self._lanes is not None:
+            await self._lanes.warm()
+        if self.presigned is not None:
+            await self.presigned.keep()
+
     async def write(self, request: Request, *, urgent: bool) -> Reply | Lost | None:
         """Send a write, once.
 
@@ -204,13 +217,57 @@ class Rest:
         """
         if not await self.limits.take_write(request, urgent=urgent):
             return None
+        reply = await self._write(request)
+        if isinstance(reply, Reply):
+            if reply.status == 429:
+                self.limits.refused(request)
+            elif reply.status == 401 and self.presigned is not None:
+                self.presigned.flush()
+        return reply
+
+    async def _write(self, request: Request) -> Reply | Lost:
+        """Send a write on a lane or, when there is none for it, by httpx."""
+        if self._lanes is not None:
+            url = self._url(request)
+            sent_us = self._clock.now_us()
+            try:
+                answer = await self._lanes.ask(self._rendered(request, url), request.method)
+            except Unsent:
+                pass
+            else:
+                if isinstance(answer, Lost):
+                    return answer
+                self._measure_skew(answer.date or None, sent_us)
+                return Reply(answer.status, answer.body)
         try:
-            reply = await self._send(request)
+            return await self._send(request)
         except httpx.RequestError as fault:
             return Lost(_named(fault))
-        if reply.status == 429:
-            self.limits.refused(request)
-        return reply
+
+    def _rendered(self, request: Request, url: httpx.URL) -> bytes:
+        """Write a request out as it goes over the wire."""
+        headers = None
+        path = url.raw_path.partition(b"?")[0].decode()
+        if self.presigned is not None:
+            headers = self.presigned.take(request.method, path)
+        signed = headers or self._signer.headers(request.method, path, self._clock.now_us())
+        lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
+        if request.body:
+            lines += f"Content-Type: application/json\r\nContent-Length: {len(request.body)}\r\n"
+        start = f"{request.method} {url.raw_path.decode()} HTTP/1.1\r\n"
+        return f"{start}{self._head}{lines}\r\n".encode() + request.body
+
+    def _url(self, request: Request) -> httpx.URL:
+        """Return a request's address; that of orders is made once."""
+        known = self._urls.get(request.path)
+        if known is not None and not request.query:
+            return known
+        url = self._base.copy_with(path=self._base.path + request.path)
+        if request.query:
+            return url.copy_merge_params(request.query)
+        if request.path == request.template:
+            self._urls[request.path] = url
+        return url
 
     # --------------------------------------------------------------------------- sending
 
@@ -220,7 +277,7 @@ class Rest:
         return self._signer.headers(method, path, self._clock.now_us())
 
     async def _send(self, request: Request) -> Reply:
-        url = self._base.copy_with(path=self._base.path + request.path)
+        url = self._url(request)
         headers = self.headers(request.method, url)
         if request.body:
             headers["Content-Type"] = "application/json"
@@ -228,7 +285,6 @@ class Rest:
         async with self._client.stream(
             request.method,
             url,
-            params=request.query or None,
             content=request.body or None,
             headers=headers,
         ) as response:
@@ -273,7 +329,7 @@ def open_client(run: Run, *, use_tls: bool) -> httpx.AsyncClient:
         timeout=TIMEOUT,
         trust_env=False,
         follow_redirects=False,
-        headers={"Accept": "application/json", "User-Agent": "kalshi-framework"},
+        headers=HEADERS,
         event_hooks={"response": [_keep_refusal]},
     )
 

@@ -1,13 +1,16 @@
 """One WebSocket connection: whole messages, in the batches in which the socket gave them.
 
 httpx-ws hands every message over through a memory stream of its own, one task switch each, and
-hides pings. This session reads the same connection itself: what one read of the socket completes
-is one batch, and any byte, a ping's too, shows that the exchange is alive.
+hides pings. This session reads the same connection itself, with our own frame reader: what one
+read of the socket completes is one batch, and any byte, a ping's too, shows that the exchange is
+alive. The handshake and everything that is sent stay with httpx-ws and wsproto.
+
+`StockSession` is httpx-ws as it comes, for a version in which our reading is not in force.
 """
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Final, cast
+from typing import Final, Protocol, TypeAlias, cast
 
 import anyio
 import httpcore
@@ -15,17 +18,18 @@ import httpx
 from httpx_ws import (
     AsyncWebSocketSession,
     HTTPXWSException,
+    WebSocketDisconnect,
     WebSocketNetworkError,
     aconnect_ws,
 )
-from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+from wsproto.events import Pong, TextMessage
 from wsproto.utilities import ProtocolError
+
+from plugins.kalshi.frame_reader import Closed, FrameReader
 
 SILENCE_S: Final = 25.0
 """The exchange pings every 10 s; when nothing comes for this long the connection is dead."""
 READ_BYTES: Final = 256 * 1024
-MOST_MESSAGE_CHARS: Final = 64 * 1024 * 1024
-"""The longest message the exchange may send (WebSocket limits page)."""
 _CLOSE_WITHIN_S: Final = 1.0
 
 
@@ -33,67 +37,36 @@ class StreamDropped(Exception):  # noqa: N818 - past tense: it is what happened
     """The connection is gone; the text says why."""
 
 
-class Session(AsyncWebSocketSession):
-    """A WebSocket that is read by the batch."""
+class Talk(Protocol):
+    """What the stream needs of a connection."""
 
-    @asynccontextmanager
-    async def __asynccontextmanager__(self) -> AsyncGenerator["Session", None]:
-        # No background tasks: whoever calls `read` reads the socket.
-        self._parts: list[str] = []
-        self._length = 0
-        self._end: StreamDropped | None = None
-        try:
-            yield self
-        finally:
-            gone = suppress(HTTPXWSException, ProtocolError, httpcore.WriteTimeout)
-            with anyio.move_on_after(_CLOSE_WITHIN_S, shield=True), gone:
-                await self.close()
-
-    async def read(self) -> list[str]:
-        """Wait for the socket and return the messages it completed; a ping alone gives none.
+    async def read(self) -> list[bytes]:
+        """Wait for the connection and return the messages that came.
 
         Raises:
-            StreamDropped: the connection ended, broke its protocol, or stayed silent too long.
+            StreamDropped: it ended, broke its protocol, or stayed silent too long.
         """
-        if self._end is not None:
-            raise self._end
-        try:
-            data = await self.stream.read(READ_BYTES, SILENCE_S)
-        except httpcore.ReadTimeout:
-            raise StreamDropped(f"nothing arrived for {SILENCE_S:g} s") from None
-        except httpcore.ReadError as fault:
-            raise StreamDropped(f"the connection broke: {fault}") from None
-        if not data:
-            raise StreamDropped("the exchange closed the connection")
-        try:
-            self.connection.receive_data(data)
-            return await self._messages()
-        except ProtocolError as fault:
-            raise StreamDropped(f"the exchange broke the protocol: {fault}") from None
-        except (WebSocketNetworkError, httpcore.WriteTimeout):
-            raise StreamDropped("a ping could not be answered") from None
 
-    async def _messages(self) -> list[str]:
-        whole = []
-        for event in self.connection.events():
-            if isinstance(event, TextMessage):
-                self._parts.append(event.data)
-                self._length += len(event.data)
-                if self._length > MOST_MESSAGE_CHARS:
-                    raise StreamDropped("a message is longer than any the exchange may send")
-                if event.message_finished:
-                    whole.append("".join(self._parts) if len(self._parts) > 1 else event.data)
-                    self._parts, self._length = [], 0
-            elif isinstance(event, Ping):
-                await self.send(event.response())
-            elif isinstance(event, CloseConnection):
-                self._end = StreamDropped(f"closed with {event.code} {event.reason or ''}".rstrip())
-                if not whole:
-                    raise self._end
-                break  # what came before counts; the next read tells the end
-            elif isinstance(event, BytesMessage):
-                continue  # the exchange speaks text only
-        return whole
+    async def say(self, text: str) -> bool:
+        """Send a command; False when the connection is gone, which `read` will report."""
+
+
+class StockSession(AsyncWebSocketSession):
+    """A WebSocket as httpx-ws reads it: message by message; its own pings notice silence."""
+
+    async def read(self) -> list[bytes]:
+        """Wait for the next message; one that is no text gives none.
+
+        Raises:
+            StreamDropped: the connection ended or broke its protocol.
+        """
+        try:
+            event = await self.receive()
+        except WebSocketDisconnect as end:
+            raise _closed(Closed(end.code, end.reason or "")) from None
+        except HTTPXWSException as fault:
+            raise StreamDropped(f"the connection broke: {type(fault).__name__}") from None
+        return [event.data.encode()] if isinstance(event, TextMessage) else []
 
     async def say(self, text: str) -> bool:
         """Send a command; False when the connection is gone, which `read` will report."""
@@ -104,10 +77,69 @@ class Session(AsyncWebSocketSession):
         return True
 
 
+class Session(StockSession):
+    """A WebSocket that is read by the batch."""
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator["Session", None]:
+        # No background tasks: whoever calls `read` reads the socket.
+        self._reader = FrameReader()
+        try:
+            yield self
+        finally:
+            gone = suppress(HTTPXWSException, ProtocolError, httpcore.WriteTimeout)
+            with anyio.move_on_after(_CLOSE_WITHIN_S, shield=True), gone:
+                await self.close()
+
+    async def read(self) -> list[bytes]:
+        """Wait for the socket and return the messages it completed; a ping alone gives none.
+
+        Raises:
+            StreamDropped: the connection ended, broke its protocol, or stayed silent too long.
+        """
+        if self._reader.closed is not None:
+            raise _closed(self._reader.closed)
+        try:
+            data = await self.stream.read(READ_BYTES, SILENCE_S)
+        except httpcore.ReadTimeout:
+            raise StreamDropped(f"nothing arrived for {SILENCE_S:g} s") from None
+        except httpcore.ReadError as fault:
+            raise StreamDropped(f"the connection broke: {fault}") from None
+        if not data:
+            raise StreamDropped("the exchange closed the connection")
+        reader = self._reader
+        messages = reader.receive(data)
+        if reader.pings:
+            await self._answer(reader.pings)
+        if reader.closed is not None and not messages:
+            raise _closed(reader.closed)
+        return messages  # what came before a close counts; the next read tells the end
+
+    async def _answer(self, pings: list[bytes]) -> None:
+        try:
+            for payload in pings:
+                await self.send(Pong(payload=payload))
+        except (WebSocketNetworkError, ProtocolError, httpcore.WriteTimeout):
+            raise StreamDropped("a ping could not be answered") from None
+        finally:
+            pings.clear()
+
+
+SessionType: TypeAlias = type[StockSession]
+"""Which of the two reads."""
+
+
+def _closed(how: Closed) -> StreamDropped:
+    return StreamDropped(f"closed with {how.code} {how.reason}".rstrip())
+
+
 @asynccontextmanager
 async def open_session(
-    client: httpx.AsyncClient, url: httpx.URL, headers: dict[str, str]
-) -> AsyncGenerator[Session, None]:
+    client: httpx.AsyncClient,
+    url: httpx.URL,
+    headers: dict[str, str],
+    session_class: SessionType = Session,
+) -> AsyncGenerator[StockSession, None]:
     """Connect.
 
     Raises:
@@ -115,8 +147,8 @@ async def open_session(
         httpx_ws.WebSocketUpgradeError: with the answer, when the exchange refused.
     """
     connecting = cast(
-        "AbstractAsyncContextManager[Session]",
-        aconnect_ws(str(url), client, session_class=Session, headers=headers),
+        "AbstractAsyncContextManager[StockSession]",
+        aconnect_ws(str(url), client, session_class=session_class, headers=headers),
     )
     try:
         async with connecting as session:

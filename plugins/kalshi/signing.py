@@ -51,6 +51,11 @@ class Signer:
         if not key_id.strip():
             raise ConfigError("plugins.kalshi.key_id: is empty; copy the key id Kalshi showed")
         self.key_id = key_id.strip()
+        if not (self.key_id.isascii() and self.key_id.isprintable()):
+            raise ConfigError(
+                "plugins.kalshi.key_id: holds what no header may carry; copy the key id Kalshi"
+                " showed, and nothing else"
+            )
         found = _parsed(private_key, passphrase, founding=founding)
         # Nothing that is raised from here on may hold the key: some loggers print variables.
         del private_key, passphrase

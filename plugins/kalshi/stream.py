@@ -5,6 +5,7 @@ written by a second task, so that a slow exchange never stops the reading. A con
 ends is an event, not an error; only a refused key ends the stream.
 """
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Final, Protocol
@@ -20,13 +21,13 @@ from plugins.kalshi import codec as wire
 from plugins.kalshi.refusals import refusal
 from plugins.kalshi.rest import BODY
 from plugins.kalshi.sequence import Sequence as Numbers
-from plugins.kalshi.session import Session, StreamDropped
+from plugins.kalshi.session import StreamDropped, Talk
 from plugins.kalshi.subscriptions import BOOK, DEAD, LIFECYCLE, Subscriptions
 
 PAUSES_S: Final = (1, 2, 4, 8, 16, 30)
 """Between attempts to connect; the last one repeats."""
 Emit = Callable[[Sequence[AnyEvent]], Awaitable[None]]
-Connect = Callable[[], AbstractAsyncContextManager[Session]]
+Connect = Callable[[], AbstractAsyncContextManager[Talk]]
 
 
 class Watcher(Protocol):
@@ -74,7 +75,7 @@ class Stream:
         self.subscriptions = Subscriptions(codec)
         self.opened = anyio.Event()
         self.heard_us = clock.now_us()
-        self._numbers: dict[int, Numbers] = {}
+        self._numbers: defaultdict[int | None, Numbers] = defaultdict(Numbers)
         self._wake = anyio.Event()
         self._attempts = 0
         self._lost = False
@@ -125,7 +126,7 @@ class Stream:
         try:
             async with self._connect() as session:
                 self.subscriptions.reset()
-                self._numbers = {}
+                self._numbers.clear()
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._write, session)
                     why = await self._read(session)
@@ -146,7 +147,7 @@ class Stream:
             self._lost, self._lost_us = True, self.heard_us
             await self._emit((StreamLost(at_us=self._clock.now_us(), reason=why),))
 
-    async def _write(self, session: Session) -> None:
+    async def _write(self, session: Talk) -> None:
         """Send what is wanted and not confirmed, whenever something may have changed."""
         while True:
             self._wake = anyio.Event()
@@ -155,16 +156,17 @@ class Stream:
                     return
             await self._wake.wait()
 
-    async def _read(self, session: Session) -> str:
+    async def _read(self, session: Talk) -> str:
         """Read until the connection ends; return why it did."""
+        decode, readers = self._codec.frame, self._readers
         try:
             while True:
-                texts = await session.read()
+                messages = await session.read()
                 now_us = self.heard_us = self._clock.now_us()
                 batch: list[AnyEvent] = []
-                for text in texts:
-                    frame = self._codec.frame(text, now_us)
-                    batch += self._readers[type(frame)](frame, now_us)
+                for message in messages:
+                    frame = decode(message, now_us)
+                    batch += readers[type(frame)](frame, now_us)
                 if self._lost or not self.opened.is_set():
                     batch += self._when_ready(now_us)
                 if batch:
@@ -188,11 +190,13 @@ class Stream:
     # --------------------------------------------------------------------------- messages
 
     def _delta(self, frame: wire.Delta, now_us: Micros) -> Sequence[AnyEvent]:
-        lost = self._check(frame, now_us)
-        ticker = frame.event.ticker
-        if ticker in self.subscriptions.awaiting or ticker not in self.subscriptions.wanted:
+        event, subscriptions = frame.event, self.subscriptions
+        # As `_check`, without its call: nearly every message comes through here.
+        follows = frame.seq is None or self._numbers[frame.sid].follows(frame.seq)
+        lost = () if follows else self._miss(frame.sid, now_us)
+        if event.ticker in subscriptions.awaiting or event.ticker not in subscriptions.wanted:
             return lost  # until its snapshot the change applies to nothing
-        return (*lost, frame.event)
+        return (*lost, event) if lost else (event,)
 
     def _facts(self, frame: wire.Facts, now_us: Micros) -> Sequence[AnyEvent]:
         return (*self._check(frame, now_us), *frame.events)
@@ -200,7 +204,7 @@ class Stream:
     def _snapshot(self, frame: wire.Snapshot, now_us: Micros) -> Sequence[AnyEvent]:
         if frame.is_reply:
             # Whether answers to get_snapshot take numbers is not told; a snapshot is whole.
-            self._numbers_of(frame).passes(frame.seq)
+            self._numbers[frame.sid].passes(frame.seq)
             lost: Sequence[AnyEvent] = ()
         else:
             lost = self._check(frame, now_us)
@@ -250,22 +254,15 @@ class Stream:
 
     # -------------------------------------------------------------------------- integrity
 
-    def _numbers_of(self, frame: wire.Frame) -> Numbers:
-        sid = -1 if frame.sid is None else frame.sid
-        numbers = self._numbers.get(sid)
-        if numbers is None:
-            numbers = self._numbers[sid] = Numbers()
-        return numbers
-
     def _check(self, frame: wire.Frame, now_us: Micros) -> Sequence[AnyEvent]:
         """Take a data message's number; return what is lost when it does not follow."""
-        if frame.seq is None or self._numbers_of(frame).follows(frame.seq):
+        if frame.seq is None or self._numbers[frame.sid].follows(frame.seq):
             return ()
         return self._miss(frame.sid, now_us)
 
     def _control(self, frame: wire.Frame, now_us: Micros) -> Sequence[AnyEvent]:
         """Take a control message's number; return what is lost when one before is missing."""
-        if frame.seq is None or self._numbers_of(frame).passes(frame.seq):
+        if frame.seq is None or self._numbers[frame.sid].passes(frame.seq):
             return ()
         return self._miss(frame.sid, now_us)
 

@@ -6,8 +6,9 @@ from typing import TypeVar
 from framework.exchange import Rejected, Unknown
 from framework.run import Mode
 from plugins.kalshi.codec import Request
+from plugins.kalshi.lane import Lost
 from plugins.kalshi.refusals import SUCCESS, outcome
-from plugins.kalshi.rest import Lost, Reply, Rest
+from plugins.kalshi.rest import Reply, Rest
 
 _Done = TypeVar("_Done")
 

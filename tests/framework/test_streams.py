@@ -1,17 +1,13 @@
 """A pair of streams in memory behaves as a TCP connection does."""
 
-import socket
-
 import anyio
 import pytest
 from anyio import BrokenResourceError, BusyResourceError, ClosedResourceError, EndOfStream
-from anyio.abc import SocketAttribute
 from hypothesis import given
 from hypothesis import strategies as st
 
 from framework.clock import VirtualClock, run_virtual
-from framework.errors import ExchangeError
-from framework.streams import memory_pipe, open_network
+from framework.streams import memory_pipe
 
 
 async def read_all(stream, max_bytes=65536):
@@ -283,28 +279,13 @@ def test_refuses_a_pipe_without_room():
         memory_pipe(0)
 
 
-@pytest.mark.loopback
-async def test_the_network_is_a_byte_stream():
-    async def answer(stream):
-        async with stream:
-            await stream.send((await stream.receive()).upper())
+async def test_an_end_is_readable_when_a_read_would_not_wait():
+    near, far = memory_pipe()
+    seen = [near.is_readable]
+    await far.send(b"x")
+    seen.append(near.is_readable)
+    await near.receive()
+    seen.append(near.is_readable)
+    await far.aclose()
 
-    listeners = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    async with listeners, anyio.create_task_group() as group:
-        group.start_soon(listeners.serve, answer)
-        port = listeners.extra(SocketAttribute.local_port)  # noqa: S610 - not Django's
-        async with await open_network("127.0.0.1", port) as stream:
-            await stream.send(b"hello")
-
-            assert await stream.receive() == b"HELLO"
-        group.cancel_scope.cancel()
-
-
-@pytest.mark.loopback
-async def test_a_refused_connection_names_the_address():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-
-        with pytest.raises(ExchangeError, match=f"can't connect to 127.0.0.1:{port}"):
-            await open_network("127.0.0.1", port)
+    assert [*seen, near.is_readable] == [False, True, False, True]

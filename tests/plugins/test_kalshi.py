@@ -267,3 +267,22 @@ def test_settings_show_no_secret(monkeypatch):
     monkeypatch.setenv("KALSHI_KEY_ID", "key-1")
 
     assert "key-1" not in repr(Kalshi(key_id={"env": "KALSHI_KEY_ID"}))
+
+
+@pytest.mark.parametrize(
+    ("presign", "ahead"),
+    [
+        (None, {Mode.SANDBOX, Mode.DEMO}),
+        (True, {Mode.SANDBOX, Mode.DEMO, Mode.LIVE, Mode.PAPER}),
+        (False, set()),
+    ],
+)
+def test_live_orders_are_signed_ahead_only_by_setting(presign, ahead):
+    plugin = Kalshi(presign=presign)
+
+    assert {mode for mode in Mode if plugin._presigns(mode)} == ahead
+
+
+def test_a_key_id_that_no_header_may_carry_is_refused(pem):
+    with pytest.raises(ConfigError, match="key_id: holds what no header may carry"):
+        opening(Kalshi(), Mode.DEMO, credentials=Credentials(key_id="a\r\nX: y", private_key=pem))

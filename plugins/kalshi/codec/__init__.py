@@ -270,8 +270,13 @@ class Codec(Protocol):
 
     # --------------------------------------------------------------------------- stream
 
-    def frame(self, text: str, at_us: Micros) -> Frame:
-        """Read one message; what can't be read is `Unreadable`, never an exception."""
+    def frame(self, message: bytes | str, at_us: Micros) -> Frame:
+        """Read one message; what can't be read is `Unreadable`, never an exception.
+
+        Args:
+            message: UTF-8 as it came, which spares its decoding as a whole; or text.
+            at_us: When it came.
+        """
 
     def subscribe(self, command: int, channels: Sequence[str], tickers: Sequence[Ticker]) -> str:
         """Write a command that opens channels, for these markets or, without any, for all."""

@@ -126,16 +126,16 @@ class CentsStream:
 
     # -------------------------------------------------------------------------- messages
 
-    def frame(self, text: str, at_us: Micros) -> Frame:
+    def frame(self, message: bytes | str, at_us: Micros) -> Frame:
         """Read one message; what can't be read is `Unreadable`, never an exception."""
         try:
-            wire = _decode(text)
+            wire = _decode(message)
             frame = self._readers[type(wire)](wire, at_us)
         except (msgspec.DecodeError, ValueError) as fault:
-            lost = self._surprises.unreadable(text, fault)
+            lost = self._surprises.unreadable(message, fault)
             lost.sid = _SIDS.get(lost.kind)
             return lost
-        self._surprises.look(wire, text)
+        self._surprises.look(wire, message)
         return frame
 
     @staticmethod

@@ -36,7 +36,7 @@ from plugins.kalshi.codec import (
     frames,
 )
 from plugins.kalshi.codec.documented import MESSAGES
-from plugins.kalshi.codec.numbers import PRICES, count_e2, money_e6, ms_us, quote_e4
+from plugins.kalshi.codec.numbers import COUNTS, PRICES, count_e2, money_e6, ms_us, quote_e4
 from plugins.kalshi.codec.surprises import Surprises
 from plugins.kalshi.codec.values import of_side
 
@@ -102,14 +102,14 @@ class FixedPointStream:
 
     # -------------------------------------------------------------------------- messages
 
-    def frame(self, text: str, at_us: Micros) -> Frame:
+    def frame(self, message: bytes | str, at_us: Micros) -> Frame:
         """Read one message; what can't be read is `Unreadable`, never an exception."""
         try:
-            wire = _decode(text)
+            wire = _decode(message)
             frame = self._readers[type(wire)](wire, at_us)
         except (msgspec.DecodeError, ValueError) as fault:
-            return self._surprises.unreadable(text, fault)
-        self._surprises.look(wire, text)
+            return self._surprises.unreadable(message, fault)
+        self._surprises.look(wire, message)
         return frame
 
     def _snapshot(self, wire: frames.SnapshotFrame, at_us: Micros) -> Frame:
@@ -117,8 +117,8 @@ class FixedPointStream:
         event = BookReplaced(
             at_us=at_us,
             ticker=body.market_ticker,
-            yes=tuple((PRICES[price], count_e2(size)) for price, size in body.yes_dollars_fp),
-            no=tuple((PRICES[price], count_e2(size)) for price, size in body.no_dollars_fp),
+            yes=tuple((PRICES[price], COUNTS[size]) for price, size in body.yes_dollars_fp),
+            no=tuple((PRICES[price], COUNTS[size]) for price, size in body.no_dollars_fp),
         )
         return Snapshot(wire.sid, wire.seq, event, wire.id is not None)
 
@@ -133,7 +133,7 @@ class FixedPointStream:
                 ticker=body.market_ticker,
                 side=body.side,
                 price_e4=PRICES[body.price_dollars],
-                change_e2=count_e2(body.delta_fp),
+                change_e2=COUNTS[body.delta_fp],
                 exchange_us=None if ts_ms is None else ts_ms * 1_000,
             ),
         )
@@ -159,7 +159,7 @@ class FixedPointStream:
             ticker=body.market_ticker,
             trade_id=body.trade_id,
             yes_price_e4=PRICES[body.yes_price_dollars],
-            quantity_e2=count_e2(body.count_fp),
+            quantity_e2=COUNTS[body.count_fp],
             taker_side=_SIDES.get(body.taker_outcome_side or body.taker_side),
             exchange_us=ms_us(body.ts_ms),
         )

@@ -11,6 +11,7 @@ from typing import Final
 from framework.model.market import micros
 from framework.model.units import E2, E4, E6, ONE_DOLLAR_E4, Micros, to_e2, to_e4, to_e6
 
+MOST_COUNTS: Final = 65_536
 _DECIMAL: Final = re.compile(r"-?\d{1,18}(\.\d{1,6})?", re.ASCII)
 
 
@@ -63,6 +64,20 @@ def count_e2(text: str) -> E2:
         if digits.lstrip("-").isdecimal() and digits.isascii():
             return int(digits)
     return to_e2(_checked(text))
+
+
+class _Counts(dict[str, E2]):
+    """Short counts met so far, as many as are worth the memory: one look-up on the stream."""
+
+    def __missing__(self, text: str) -> E2:
+        count = count_e2(text)
+        if len(self) < MOST_COUNTS and len(text) <= 8:  # up to "-9999.00"
+            self[text] = count
+        return count
+
+
+COUNTS: Final = _Counts()
+"""Count string -> 1/100 contract, signed; raises ValueError for what is no exact count."""
 
 
 def money_e6(text: str) -> E6:

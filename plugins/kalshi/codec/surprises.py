@@ -4,7 +4,6 @@ Unknown fields are looked for in one message of a type in 1,024: often enough to
 of the wire, too seldom to cost anything.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -36,34 +35,37 @@ class Surprises:
         """
         self._drift = drift
         self._documented = documented
-        self._kinds = {str(struct.__struct_config__.tag) for struct in structs}
-        self._seen: Counter[type[object]] = Counter()
+        kinds = tuple(structs)
+        self._kinds = {str(struct.__struct_config__.tag) for struct in kinds}
+        self._seen: dict[type[object], int] = dict.fromkeys(kinds, 0)
 
-    def look(self, wire: object, text: str) -> None:
+    def look(self, wire: object, message: bytes | str) -> None:
         """Count unknown fields, in the first message of a type and then in one of many."""
-        seen = self._seen
         kind = type(wire)
-        seen[kind] += 1
-        if seen[kind] % _LOOK_EVERY != 1:
+        seen = self._seen[kind]
+        self._seen[kind] = seen + 1
+        if seen % _LOOK_EVERY:
             return
-        found = _envelope(text)
+        found = _envelope(message)
         known = self._documented.get(found.type or "")
         if known is not None and isinstance(found.msg, dict):
             for name in sorted(found.msg.keys() - known):
                 self._drift.count(f"{found.type}: unknown field {name}")
 
-    def unreadable(self, text: str, fault: Exception) -> Unreadable:
+    def unreadable(self, message: bytes | str, fault: Exception) -> Unreadable:
         """Count and name a message that can't be read, and save what can still be told of it."""
         try:
-            found = _envelope(text)
+            found = _envelope(message)
         except (msgspec.DecodeError, ValueError):
-            self._drift.fail("message", text[:_SHOWN], fault)
+            start = message[:_SHOWN]
+            name = start if isinstance(start, str) else start.decode(errors="replace")
+            self._drift.fail("message", name, fault)
             return Unreadable(None, None, "", None)
         kind = found.type or ""
         ticker = found.msg.get("market_ticker") if isinstance(found.msg, dict) else None
-        name = ticker if isinstance(ticker, str) else None
+        market = ticker if isinstance(ticker, str) else None
         if kind in self._kinds:
-            self._drift.fail(kind, name or "without a market", fault)
+            self._drift.fail(kind, market or "without a market", fault)
         else:
             self._drift.count(f"unknown message type {kind}")
-        return Unreadable(found.sid, found.seq, kind, name)
+        return Unreadable(found.sid, found.seq, kind, market)

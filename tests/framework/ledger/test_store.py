@@ -3,6 +3,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
 
 import pytest
 
@@ -165,6 +166,82 @@ def test_a_broken_rule_is_our_bug(path):
     with pytest.raises(InvariantError, match="UNIQUE"):
         _write(store, "main", "main")
     store.close()
+
+
+ADD_MARK = "INSERT INTO watermarks (account, as_of_us) VALUES (?, ?)"
+
+
+def _write_directly(store, *accounts, fail=None):
+    with store.direct() as cursor:
+        for account in accounts:
+            cursor.execute(ADD_MARK, (account, 1))
+        if fail:
+            raise fail
+
+
+def test_what_was_written_directly_is_committed(path):
+    store = open_store(path, "process")
+    _write_directly(store, "main")
+    store.close()
+
+    with closing(sqlite3.connect(path)) as other:
+        assert other.execute("SELECT account FROM watermarks").fetchall() == [("main",)]
+
+
+def test_a_direct_transaction_that_failed_leaves_nothing_and_ends(path):
+    store = open_store(path, "process")
+    with pytest.raises(KeyError):
+        _write_directly(store, "main", fail=KeyError)
+    _write_directly(store, "other")
+    with store.transaction() as connection:
+        kept = connection.exec_driver_sql("SELECT account FROM watermarks").scalars().all()
+    store.close()
+
+    assert kept == ["other"]
+
+
+def test_a_foreign_lock_stops_a_direct_transaction_too(path):
+    store = open_store(path, "process")
+    with closing(sqlite3.connect(path, isolation_level=None)) as stranger:
+        stranger.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LedgerError, match="database is locked"):
+            _write_directly(store, "main")
+    _write_directly(store, "main")
+    store.close()
+
+
+def test_a_full_disk_stops_a_direct_transaction_too(path):
+    store = open_store(path, "process")
+    _pragma(store, f"max_page_count = {_pragma(store, 'page_count')}")
+
+    with pytest.raises(LedgerError, match="full"):
+        _write_directly(store, *map(str, range(10_000)))
+    store.close()
+
+
+@pytest.mark.parametrize("accounts", [("main", "main"), (None,)])
+def test_a_rule_broken_directly_is_our_bug(path, accounts):
+    store = open_store(path, "process")
+
+    with pytest.raises(InvariantError, match="refused by the ledger"):
+        _write_directly(store, *accounts)
+    store.close()
+
+
+def test_a_number_beyond_64_bits_is_our_bug_directly_too(path):
+    store = open_store(path, "process")
+
+    with pytest.raises(InvariantError, match="64 bits"), store.direct() as cursor:
+        cursor.execute(ADD_MARK, ("main", 2**64))
+    store.close()
+
+
+def test_a_closed_store_takes_nothing_directly(path):
+    store = open_store(path, "process")
+    store.close()
+
+    with pytest.raises(LedgerError):
+        _write_directly(store, "main")
 
 
 def test_a_reader_can_not_write(path):

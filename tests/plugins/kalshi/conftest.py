@@ -5,6 +5,7 @@ connections, time-outs, pings and half-written frames are real. What it answers 
 """
 
 import json
+import subprocess
 from collections import defaultdict, deque
 from contextlib import asynccontextmanager
 from email.utils import formatdate
@@ -28,6 +29,8 @@ from framework.streams import memory_pipe
 from plugins.kalshi import Kalshi
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.hosts import addresses
+from plugins.kalshi.lane import open_lanes
+from plugins.kalshi.network import opener
 from plugins.kalshi.rest import Rest, open_client
 from plugins.kalshi.signing import Signer
 
@@ -470,11 +473,42 @@ def read_rest(play, private_key):
     return read_rest
 
 
+@pytest.fixture
+def write_rest(play, private_key):
+    """Run `test(rest, run)` with the REST side as a run has it: order lane, signed ahead."""
+
+    def write_rest(test, *, presign=True):
+        async def main(run):
+            async with opened_quick_rest(run, private_key, presign=presign) as rest:
+                return await test(rest, run)
+
+        return play(main)
+
+    return write_rest
+
+
 @asynccontextmanager
 async def opened_rest(run, pem):
     where = addresses(run.mode, f"http://127.0.0.1{ROOT}", "ws://127.0.0.1/trade-api/ws/v2")
     async with open_client(run, use_tls=False) as client:
         yield Rest(client, where.rest, Signer("key-1", pem), run)
+
+
+@asynccontextmanager
+async def opened_quick_rest(run, pem, *, presign=True):
+    """Open REST with the order lane and, unless told otherwise, header sets signed ahead."""
+    where = addresses(run.mode, f"http://127.0.0.1{ROOT}", "ws://127.0.0.1/trade-api/ws/v2")
+    async with (
+        open_client(run, use_tls=False) as client,
+        open_lanes(opener(run.connect, where.rest)) as lanes,
+        anyio.create_task_group() as tasks,
+    ):
+        rest = Rest(client, where.rest, Signer("key-1", pem), run, lanes=lanes, presign=presign)
+        tasks.start_soon(rest.keep_ready)
+        for _ in range(10):  # until the lanes are open; no time passes
+            await anyio.lowlevel.checkpoint()
+        yield rest
+        tasks.cancel_scope.cancel()
 
 
 @pytest.fixture
@@ -514,3 +548,15 @@ def listen():
             tasks.cancel_scope.cancel()
 
     return listening
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=api.example "
+        f"-addext subjectAltName=DNS:api.example -keyout {folder}/key.pem -out {folder}/cert.pem".split(),
+        check=True,
+        capture_output=True,
+    )
+    return folder

@@ -199,10 +199,10 @@ def test_a_paused_exchange_refuses_and_takes_orders_again():
     async def visit(exchange, run, books, plugin):
         ticker = next(iter(books.kept))
         outcomes = []
-        for number in range(4):
+        for number in range(12):
             (outcome,) = await exchange.submit([order(ticker, number)])
             outcomes.append(type(outcome))
-            await run.clock.sleep(5)
+            await run.clock.sleep(3)
         return outcomes
 
     pauses = {"pause_every": "5s", "pause_for": "5s"}

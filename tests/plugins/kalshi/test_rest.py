@@ -6,8 +6,9 @@ import pytest
 from framework.errors import AuthError, ExchangeError
 from framework.exchange import Unknown
 from plugins.kalshi.codec import Request
+from plugins.kalshi.lane import Lost
 from plugins.kalshi.refusals import outcome
-from plugins.kalshi.rest import ATTEMPTS, Lost, Reply
+from plugins.kalshi.rest import ATTEMPTS, Reply
 
 STATUS = "/exchange/status"
 ORDERS = "/portfolio/events/orders"
@@ -396,3 +397,131 @@ def test_a_refused_key_is_told_with_its_cause_and_fix(read_rest, server, body, h
         return await failing(AuthError, rest.get(STATUS))
 
     assert hint in str(read_rest(main))
+
+
+# ------------------------------------------------------------------------ the order lane
+
+
+def opened(run):
+    return len(run.connections)
+
+
+def test_an_order_goes_by_a_lane_that_was_open_before(write_rest, server):
+    server.always("POST", ORDERS, (201, {"order_id": "o"}))
+
+    async def main(rest, run):
+        before = opened(run)
+        reply = await rest.write(ORDER, urgent=False)
+        return reply, opened(run) - before
+
+    assert write_rest(main) == (Reply(201, b'{"order_id": "o"}'), 0)
+    assert server.requests[-1].body == {"ticker": "A"}
+
+
+def test_a_lane_sends_what_httpx_sends(write_rest, read_rest, server):
+    server.always("DELETE", f"{ORDERS}/a b", {})
+    server.always("POST", ORDERS, (201, {}))
+    cancel = Request(
+        method="DELETE",
+        path=f"{ORDERS}/a b",
+        template=f"{ORDERS}/{{order_id}}",
+        query={"market_ticker": "A&B", "subaccount": 3},
+    )
+
+    async def main(rest, run):
+        await rest.write(ORDER, urgent=True)
+        await rest.write(cancel, urgent=True)
+
+    write_rest(main, presign=False)
+    read_rest(main)
+
+    def told(seen):
+        skipped = {"kalshi-access-signature", "accept-encoding", "connection"}
+        return (
+            seen.method,
+            seen.path,
+            seen.query,
+            seen.body,
+            {name: value for name, value in seen.headers.items() if name not in skipped},
+        )
+
+    by_lane, by_httpx = server.requests[:2], server.requests[2:]
+    assert [told(seen) for seen in by_lane] == [told(seen) for seen in by_httpx]
+
+
+def test_a_lost_answer_is_lost_and_the_next_write_goes_by_httpx(write_rest, server):
+    server.then("POST", ORDERS, "cut", (201, {"n": 2}), (201, {"n": 3}))
+
+    async def main(rest, run):
+        return [await rest.write(ORDER, urgent=True) for _ in range(3)]
+
+    lost, by_httpx, by_lane = write_rest(main)
+    assert isinstance(lost, Lost)
+    assert (by_httpx, by_lane) == (Reply(201, b'{"n": 2}'), Reply(201, b'{"n": 3}'))
+    agents = ["accept-encoding" in seen.headers for seen in server.requests]
+    assert agents == [False, True, False]
+
+
+def test_a_lane_measures_the_clock_too(write_rest, server):
+    server.always("POST", ORDERS, (201, {}))
+    server.skew_s = -30
+
+    async def main(rest, run):
+        await rest.write(ORDER, urgent=True)
+        return rest.skew_us
+
+    assert write_rest(main) == 29_500_000
+
+
+def test_a_429_on_a_lane_empties_the_budget(write_rest, server):
+    server.always("POST", ORDERS, (429, {}))
+
+    async def main(rest, run):
+        await rest.write(ORDER, urgent=True)
+        return rest.limits.write.tokens
+
+    assert write_rest(main) == 0
+
+
+def stamps(server):
+    return [int(seen.headers["kalshi-access-timestamp"]) for seen in server.requests]
+
+
+def test_an_order_soon_after_another_carries_a_set_that_was_signed_ahead(write_rest, server):
+    server.always("POST", ORDERS, (201, {}))
+
+    async def main(rest, run):
+        await rest.write(ORDER, urgent=True)
+        await run.clock.sleep(1.5)
+        await rest.write(ORDER, urgent=True)
+        return rest.presigned.used
+
+    assert write_rest(main) == 1
+    first, second = stamps(server)
+    assert 0 < second - first < 100
+
+
+def test_a_set_that_is_too_old_is_not_used(write_rest, server):
+    server.always("POST", ORDERS, (201, {}))
+
+    async def main(rest, run):
+        await rest.write(ORDER, urgent=True)
+        await run.clock.sleep(3)
+        await rest.write(ORDER, urgent=True)
+        return rest.presigned.used
+
+    assert write_rest(main) == 0
+    first, second = stamps(server)
+    assert second - first == 3_000
+
+
+def test_a_refused_signature_throws_the_others_away(write_rest, server):
+    server.then("POST", ORDERS, (201, {}), (401, {}), (201, {}))
+
+    async def main(rest, run):
+        for _ in range(3):
+            await rest.write(ORDER, urgent=True)
+            await run.clock.sleep(0.004)
+        return rest.presigned.used
+
+    assert write_rest(main) == 0

@@ -6,7 +6,7 @@ import pytest
 from httpx_ws import WebSocketUpgradeError
 
 from plugins.kalshi.rest import BODY, open_client
-from plugins.kalshi.session import StreamDropped, open_session
+from plugins.kalshi.session import Session, StockSession, StreamDropped, open_session
 
 URL = httpx.URL("ws://127.0.0.1/trade-api/ws/v2")
 
@@ -15,9 +15,9 @@ URL = httpx.URL("ws://127.0.0.1/trade-api/ws/v2")
 def converse(play, server):
     """Run `test(session, socket, run)` on one open WebSocket."""
 
-    def converse(test):
+    def converse(test, session_class=Session):
         async def main(run):
-            async with opened(run) as session:
+            async with opened(run, session_class) as session:
                 while not server.sockets:
                     await anyio.lowlevel.checkpoint()
                 return await test(session, server.socket, run)
@@ -28,10 +28,10 @@ def converse(play, server):
 
 
 @asynccontextmanager
-async def opened(run):
+async def opened(run, session_class=Session):
     async with (
         open_client(run, use_tls=False) as client,
-        open_session(client, URL, {"X-Test": "1"}) as session,
+        open_session(client, URL, {"X-Test": "1"}, session_class) as session,
     ):
         yield session
 
@@ -48,7 +48,7 @@ def test_one_read_gives_every_message_that_it_completed(converse):
         await socket.say({"n": 1}, {"n": 2}, {"n": 3})
         return await session.read()
 
-    assert converse(main) == ['{"n": 1}', '{"n": 2}', '{"n": 3}']
+    assert converse(main) == [b'{"n": 1}', b'{"n": 2}', b'{"n": 3}']
 
 
 def test_a_message_cut_in_two_is_given_whole_when_it_is_whole(converse):
@@ -59,7 +59,7 @@ def test_a_message_cut_in_two_is_given_whole_when_it_is_whole(converse):
         await socket.write(data[13:])
         return first, await session.read()
 
-    assert converse(main) == (['{"n": 1}'], ['{"n": 2}'])
+    assert converse(main) == ([b'{"n": 1}'], [b'{"n": 2}'])
 
 
 def test_every_split_of_the_bytes_gives_the_same_messages(converse):
@@ -71,7 +71,7 @@ def test_every_split_of_the_bytes_gives_the_same_messages(converse):
             heard += await session.read()
         return heard
 
-    assert converse(main) == ['{"n": 0}', '{"n": 1}', '{"n": 2}']
+    assert converse(main) == [b'{"n": 0}', b'{"n": 1}', b'{"n": 2}']
 
 
 def test_a_ping_is_answered_and_gives_no_message(converse):
@@ -133,7 +133,7 @@ def test_messages_before_a_close_still_count_and_the_end_is_told_at_once(convers
         await socket.close(1001)
         return await session.read(), await dropped(session), server.elapsed_s()
 
-    assert converse(main) == (['{"n": 1}'], "closed with 1001", 0)
+    assert converse(main) == ([b'{"n": 1}'], "closed with 1001", 0)
 
 
 def test_a_close_tells_its_code(converse):
@@ -206,3 +206,39 @@ def test_the_handshake_carries_the_headers(converse):
         return socket.headers["x-test"]
 
     assert converse(main) == "1"
+
+
+def test_the_stock_session_gives_the_same_messages_one_by_one(converse):
+    async def main(session, socket, run):
+        await socket.say({"n": 1}, {"n": 2})
+        await socket.ping(b"heartbeat")
+        heard = [await session.read(), await session.read()]
+        await run.clock.sleep(0.001)
+        return heard, socket.pongs
+
+    assert converse(main, StockSession) == ([[b'{"n": 1}'], [b'{"n": 2}']], [b"heartbeat"])
+
+
+def test_the_stock_session_tells_the_close(converse):
+    async def main(session, socket, run):
+        await socket.close(1012)
+        return await dropped(session)
+
+    assert converse(main, StockSession) == "closed with 1012"
+
+
+def test_the_stock_session_tells_the_end_of_the_connection(converse):
+    async def main(session, socket, run):
+        await socket.drop()
+        return await dropped(session)
+
+    assert converse(main, StockSession).startswith("the connection broke")
+
+
+def test_the_stock_session_sends_commands(converse):
+    async def main(session, socket, run):
+        assert await session.say('{"id": 1, "cmd": "x", "params": {}}')
+        await run.clock.sleep(0.001)
+        return socket.commands
+
+    assert converse(main, StockSession) == [{"id": 1, "cmd": "x", "params": {}}]

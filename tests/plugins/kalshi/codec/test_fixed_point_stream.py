@@ -101,6 +101,12 @@ def test_a_message_may_end_with_a_newline(codec):
     assert type(codec.frame(text("orderbook_delta", DELTA, sid=1, seq=2) + "\n", AT)) is Delta
 
 
+def test_the_bytes_of_a_message_say_what_its_text_says(codec):
+    message = text("orderbook_delta", DELTA, sid=1, seq=2)
+
+    assert codec.frame(message.encode(), AT) == codec.frame(message, AT)
+
+
 def test_statistics_that_are_absent_stay_unknown(codec):
     (event,) = facts(codec, "ticker", {"market_ticker": "A", "price_dollars": "0.0000"})
 
@@ -268,7 +274,9 @@ def test_a_broken_delta_is_named_by_its_market(codec, change):
     assert codec.drift.counters == {"orderbook_delta: unreadable": 1}
 
 
-@pytest.mark.parametrize("message", ["", "{", "[]", "null", '"x"', "{}", '{"type": 7}'])
+@pytest.mark.parametrize(
+    "message", ["", "{", "[]", "null", '"x"', "{}", '{"type": 7}', b"", b"{", b"\xff", b'"\xff"']
+)
 def test_what_is_no_message_at_all_is_counted_not_raised(codec, message):
     assert type(codec.frame(message, AT)) is Unreadable
     assert sum(codec.drift.counters.values()) == 1

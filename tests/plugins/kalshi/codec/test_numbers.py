@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.kalshi.codec.numbers import (
+    COUNTS,
     PRICES,
     count_e2,
     count_text,
@@ -118,3 +119,20 @@ def test_the_table_of_prices_is_bounded():
             PRICES["0" * 20 + "." + "1" * zeros]
 
     assert len(PRICES) == before
+
+
+@pytest.mark.parametrize("text", ["54.00", "-54.00", "0.01", "123456789.00"])
+def test_a_count_looked_up_is_the_count_read(text):
+    assert COUNTS[text] == COUNTS[text] == count_e2(text)
+
+
+def test_only_short_counts_are_remembered():
+    COUNTS["123456789.00"]
+
+    assert "123456789.00" not in COUNTS
+
+
+def test_a_count_that_is_none_is_refused_each_time():
+    for _ in range(2):
+        with pytest.raises(ValueError, match="not a fixed-point number"):
+            COUNTS["many"]
