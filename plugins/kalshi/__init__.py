@@ -5,6 +5,7 @@ Nothing here knows of strategies, risk or the ledger.
 
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from datetime import timedelta
 from functools import partial
 from os import environ
 from pathlib import Path
@@ -12,13 +13,15 @@ from typing import Final, Literal, Self
 
 import anyio
 import structlog
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from framework import Plugin, Secret, hookimpl
 from framework.checks import Check, Finding, Level
 from framework.errors import ConfigError
 from framework.exchange import Exchange
 from framework.fees import DIRECT_E6, NON_DIRECT_E6
+from framework.metrics import Metric
+from framework.model.units import Duration
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
 from plugins.kalshi.codec import Codec
@@ -27,6 +30,7 @@ from plugins.kalshi.dialects import DIALECTS
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.lane import open_lanes
+from plugins.kalshi.metrics import metrics_of
 from plugins.kalshi.network import opener
 from plugins.kalshi.rest import Rest, open_client
 from plugins.kalshi.session import open_session
@@ -75,6 +79,13 @@ class Kalshi(Plugin):
     subaccount: int | None = Field(
         default=None, ge=0, le=63, description="The subaccount to trade; none is the key's own."
     )
+    max_clock_skew: Duration = Field(
+        default=timedelta(seconds=5),
+        gt=timedelta(0),
+        le=timedelta(seconds=30),
+        description="How far this machine's clock may be off the exchange's; beyond it no entry "
+        "is sent. The exchange's `Date` has whole seconds, so half a second is not measured.",
+    )
     presign: bool | None = Field(
         default=None,
         description="Sign orders ahead, 2 s at most; without a word in sandbox and demo, not live.",
@@ -99,6 +110,8 @@ class Kalshi(Plugin):
             "cancels their rest and takes no more of them until a restart."
         ),
     )
+
+    _exchange: KalshiExchange | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _is_spoken(self) -> Self:
@@ -149,7 +162,7 @@ class Kalshi(Plugin):
                     lanes=lanes,
                     presign=self._presigns(run.mode),
                 )
-                exchange = KalshiExchange(
+                exchange = self._exchange = KalshiExchange(
                     run,
                     rest,
                     lambda: open_session(
@@ -160,6 +173,7 @@ class Kalshi(Plugin):
                     subaccount=self.subaccount,
                     balance_step_e6=_STEPS[self.member],
                     exclude_combos=self.exclude_combos,
+                    most_skew_us=self.max_clock_skew // timedelta(microseconds=1),
                 )
                 if self.burst_limit is not None:
                     exchange.brake(self.burst_limit)
@@ -170,6 +184,11 @@ class Kalshi(Plugin):
                 finally:
                     tasks.cancel_scope.cancel()
                     exchange.close()
+
+    @hookimpl
+    def register_metrics(self) -> Sequence[Metric]:
+        """Show how well the exchange is reached, and how far its limits are used."""
+        return metrics_of(self._exchange) if self._exchange is not None else ()
 
     @hookimpl
     def register_checks(self, mode: Mode, wire: Path | None) -> Sequence[Check]:

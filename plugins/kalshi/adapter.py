@@ -5,6 +5,7 @@ only told whole by REST, so the stream's short life-cycle messages are answered 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from decimal import Decimal
 from typing import Final
 
 import anyio
@@ -42,13 +43,15 @@ from plugins.kalshi.catalog import Catalog
 from plugins.kalshi.codec import Codec
 from plugins.kalshi.fee_changes import FeeChanges
 from plugins.kalshi.groups import OrderGroups
+from plugins.kalshi.health import Reading
 from plugins.kalshi.history import History
+from plugins.kalshi.limits import is_urgent
 from plugins.kalshi.market_watch import MarketWatch
 from plugins.kalshi.orders import Orders
 from plugins.kalshi.portfolio import Portfolio
 from plugins.kalshi.queue import Queue
 from plugins.kalshi.reads import Reads
-from plugins.kalshi.rest import Rest
+from plugins.kalshi.rest import LARGE_SKEW_US, Rest, skew_in_words
 from plugins.kalshi.status import PAUSED, StatusWatch
 from plugins.kalshi.stream import Connect, Stream
 from plugins.kalshi.writing import Writing
@@ -74,7 +77,7 @@ class KalshiExchange:
         capabilities: What orders can do.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of one connection, put together in one place
         self,
         run: Run,
         rest: Rest,
@@ -85,6 +88,7 @@ class KalshiExchange:
         subaccount: int | None,
         exclude_combos: bool,
         balance_step_e6: E6 = DIRECT_E6,
+        most_skew_us: Micros = LARGE_SKEW_US,
     ) -> None:
         self.rest = rest
         self.codec = codec
@@ -92,6 +96,7 @@ class KalshiExchange:
         self.capabilities: Capabilities = msgspec.structs.replace(
             codec.capabilities, balance_step_e6=balance_step_e6
         )
+        self._most_skew_us = most_skew_us
         self._clock = run.clock
         self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
         self._failure: AuthError | None = None
@@ -101,6 +106,7 @@ class KalshiExchange:
         self.queue = Queue(rest, codec.extras) if codec.extras else None
         self.orders = Orders(writing, codec)
         rest.limits.warn = self._warn
+        rest.health.warn = self._unwell
         self._tasks = tasks
         history = History(rest, codec, run.clock, subaccount=subaccount)
         fees = FeeChanges(rest, codec, run.clock)
@@ -117,6 +123,7 @@ class KalshiExchange:
             emit=self._emit,
             watcher=self._markets,
             refused=rest.auth_error,
+            heard=rest.health.heard,
         )
 
     def _market_watch(self) -> MarketWatch:
@@ -236,8 +243,8 @@ class KalshiExchange:
 
     async def submit(self, orders: Sequence[Order]) -> Sequence[Outcome]:
         """Send orders, each exactly once; one outcome per order, never an exception."""
-        paused = [self._status.refusal(order) for order in orders]
-        free = [order for order, why in zip(orders, paused, strict=True) if why is None]
+        refusals = [self._refusal(order) for order in orders]
+        free = [order for order, why in zip(orders, refusals, strict=True) if why is None]
         told = await self.orders.submit(free) if free else ()
         refused = [(o, one) for o, one in zip(free, told, strict=True) if isinstance(one, Rejected)]
         if any(one.code in PAUSED for _, one in refused):
@@ -246,7 +253,15 @@ class KalshiExchange:
             for order, _ in refused:  # its market may have closed unheard
                 self._markets.market_changed(order.ticker, "refused")
         answers = iter(told)
-        return [why or next(answers) for why in paused]
+        return [why or next(answers) for why in refusals]
+
+    def _refusal(self, order: Order) -> Rejected | None:
+        """Return why an entry is not sent now: a pause, or a clock nobody can trust."""
+        skew_us = self.rest.skew_us
+        if skew_us is not None and abs(skew_us) > self._most_skew_us and not is_urgent(order):
+            why = f"not sent: {skew_in_words(skew_us)}"
+            return Rejected(code="clock_skew", message=why)
+        return self._status.refusal(order)
 
     async def amend(self, amendments: Sequence[AmendOrder]) -> Sequence[Outcome]:
         """Change limits and totals of open orders; one outcome per amendment.
@@ -296,12 +311,15 @@ class KalshiExchange:
 
     def _warn(self, usage: Usage) -> None:
         """Tell the run that a bucket is nearly used up."""
-        told = ExchangeWarned(
-            at_us=self._clock.now_us(),
-            what=f"rate limit {usage.bucket}",
-            value=usage.used,
-            limit=WARN_ABOVE,
-        )
+        self._tell(f"rate limit {usage.bucket}", usage.used, WARN_ABOVE)
+
+    def _unwell(self, reading: Reading) -> None:
+        """Tell the run that the exchange is reached badly."""
+        if reading.value is not None:
+            self._tell(reading.what, reading.value, reading.limit)
+
+    def _tell(self, what: str, value: Decimal, limit: Decimal) -> None:
+        told = ExchangeWarned(at_us=self._clock.now_us(), what=what, value=value, limit=limit)
         try:
             self._send.send_nowait([told])
         except (anyio.ClosedResourceError, anyio.BrokenResourceError, anyio.WouldBlock):

@@ -111,10 +111,11 @@ class Health:
 
     def __init__(self, warn: Warn = lambda _: None) -> None:
         """Start without a sample; `warn` is told once whenever a limit is crossed."""
+        self.warn = warn
         self.heard_us: Micros | None = None
-        self._ages = _Window("message age, s", MESSAGE_AGE_LIMIT, warn)
-        self._acknowledged = _Window("acknowledgement, s", ACKNOWLEDGED_LIMIT, warn)
-        self._failures = _Share("share of failed requests", ERROR_RATE_LIMIT, warn)
+        self._ages = _Window("message age, s", MESSAGE_AGE_LIMIT, self._told)
+        self._acknowledged = _Window("acknowledgement, s", ACKNOWLEDGED_LIMIT, self._told)
+        self._failures = _Share("share of failed requests", ERROR_RATE_LIMIT, self._told)
 
     def heard(self, at_us: Micros, exchange_us: Micros | None) -> None:
         """Note that something came, and how old it was if it says; any frame is a heartbeat."""
@@ -129,6 +130,9 @@ class Health:
     def answered(self, at_us: Micros, *, is_failure: bool) -> None:
         """Note a request's end: no answer, 429 and 5xx are failures, refusals are not."""
         self._failures.add(at_us, int(is_failure))
+
+    def _told(self, reading: Reading) -> None:
+        self.warn(reading)
 
     def readings(self, now_us: Micros) -> tuple[Reading, ...]:
         """Return every measure over the last minute."""

@@ -17,6 +17,7 @@ from framework.model.market import micros
 from framework.model.units import Micros
 from framework.run import Run
 from plugins.kalshi.codec import Json, Query, Request
+from plugins.kalshi.health import Health
 from plugins.kalshi.lane import Lanes, Lost, Unsent
 from plugins.kalshi.limits import TODAY, AccountLimits, Budget, EndpointCosts, Limits
 from plugins.kalshi.network import RunTransport
@@ -64,6 +65,7 @@ class Rest:
 
     Attributes:
         limits: The token budget in force.
+        health: How well the exchange is reached.
         key_id: Which key signs; a name, not a secret.
         skew_us: How far this machine's clock is ahead of the exchange's, to about a second;
             None before the first answer.
@@ -91,6 +93,7 @@ class Rest:
         self._clock = run.clock
         self._rng = run.rng
         self.limits = Limits(run.clock, budget)
+        self.health = Health()
         self.skew_us: Micros | None = None
         self._urls: dict[str, httpx.URL] = {}
         fixed = {"Host": base.netloc.decode(), **HEADERS}
@@ -136,8 +139,10 @@ class Rest:
             except OversizedAnswer as fault:
                 raise ExchangeError(f"GET {path}: {fault}") from None
             except httpx.RequestError as fault:
+                self._note(is_failure=True)
                 problem = ExchangeError(f"GET {path}: {_named(fault)}")
                 continue
+            self._note(is_failure=_is_failure(reply.status))
             found = _decoded(reply.body) if reply.status in {200, *telling} else None
             if isinstance(found, dict) and (reply.status == 200 or "error" not in found):
                 return found
@@ -217,8 +222,12 @@ class Rest:
         """
         if not await self.limits.take_write(request, urgent=urgent):
             return None
+        sent_us = self._clock.now_us()
         reply = await self._write(request)
+        self._note(is_failure=isinstance(reply, Lost) or _is_failure(reply.status))
         if isinstance(reply, Reply):
+            now_us = self._clock.now_us()
+            self.health.acknowledged(now_us, now_us - sent_us)
             if reply.status == 429:
                 self.limits.refused(request)
             elif reply.status == 401 and self.presigned is not None:
@@ -292,6 +301,9 @@ class Rest:
             body = await _body_of(response)
         return Reply(response.status_code, body)
 
+    def _note(self, *, is_failure: bool) -> None:
+        self.health.answered(self._clock.now_us(), is_failure=is_failure)
+
     def _measure_skew(self, date: str | None, sent_us: Micros) -> None:
         if date is None:
             return
@@ -316,10 +328,19 @@ class Rest:
         for hint in hints[:1]:
             text = f"{text}; {hint.format(mode=self._mode)}"
         if self.skew_us is not None and abs(self.skew_us) > LARGE_SKEW_US:
-            where = "ahead of" if self.skew_us > 0 else "behind"
-            seconds = abs(self.skew_us) // 1_000_000
-            text = f"{text}; this machine's clock is {seconds} s {where} the exchange's: set it"
+            text = f"{text}; {skew_in_words(self.skew_us)}"
         return AuthError(text, status=status, code=code)
+
+
+def skew_in_words(skew_us: Micros) -> str:
+    """Return how far this machine's clock is off, and what to do about it."""
+    where = "ahead of" if skew_us > 0 else "behind"
+    return f"this machine's clock is {abs(skew_us) // 1_000_000} s {where} the exchange's: set it"
+
+
+def _is_failure(status: int) -> bool:
+    """Return whether an answer says that the exchange could not answer; a refusal does not."""
+    return status == 429 or status >= 500
 
 
 def open_client(run: Run, *, use_tls: bool) -> httpx.AsyncClient:

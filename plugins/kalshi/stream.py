@@ -64,8 +64,10 @@ class Stream:
         emit: Emit,
         watcher: Watcher,
         refused: Callable[[str, int, str], AuthError],
+        heard: Callable[[Micros, Micros | None], None] = lambda _at_us, _exchange_us: None,
     ) -> None:
-        """Set up; `refused` makes the error of a refused key."""
+        """Set up; `refused` makes the error of a refused key, `heard` learns of every read."""
+        self._heard = heard
         self._codec = codec
         self._clock = clock
         self._connect = connect
@@ -169,6 +171,8 @@ class Stream:
                     batch += readers[type(frame)](frame, now_us)
                 if self._lost or not self.opened.is_set():
                     batch += self._when_ready(now_us)
+                first = batch[0] if batch else None
+                self._heard(now_us, getattr(first, "exchange_us", None))
                 if batch:
                     await self._emit(batch)
                 if now_us >= self.subscriptions.due_us:

@@ -4,6 +4,7 @@ import anyio
 import pytest
 
 from framework.exchange import Accepted, MarketQuery, Rejected
+from framework.model.commands import QueryOrder
 from framework.model.events import ExchangeWarned
 from framework.model.orders import Order, Purpose
 from framework.model.units import Side
@@ -139,3 +140,37 @@ def test_a_price_off_the_grid_is_refused_in_the_exchanges_own_word(trade, server
     outcomes, _ = trade(submit(order()))
 
     assert outcomes == [Rejected(code="invalid_price", message="not on the grid")]
+
+
+def test_no_entry_is_sent_while_the_clock_is_off_and_an_exit_is(trade, server):
+    server.always("POST", ORDERS, TAKEN)
+    server.skew_s = 9
+
+    async def main(exchange, run):
+        entry, leaving = await exchange.submit([order(1), order(2, Purpose.EXIT)])
+        server.skew_s = 0
+        await exchange.find(QueryOrder(client_order_id="c-1", order_id=None, ticker="A"))
+        (again,) = await exchange.submit([order(3)])
+        return entry, leaving, again
+
+    entry, leaving, again = trade(main)
+    assert entry.code == "clock_skew"
+    assert "9 s behind the exchange's: set it" in entry.message
+    assert isinstance(leaving, Accepted)
+    assert isinstance(again, Accepted)
+
+
+def test_answers_that_come_late_are_told_as_an_event(trade, server, listen):
+    async def main(exchange, run):
+        async with listen(exchange) as heard:
+            for step in range(40):
+                exchange.rest.health.acknowledged(run.clock.now_us() + step * 1_000_000, 200_000)
+            await run.clock.sleep(1)
+        return [event for batch in heard for event in batch]
+
+    [told] = [event for event in trade(main) if isinstance(event, ExchangeWarned)]
+    assert (told.what, told.value, told.limit) == (
+        "acknowledgement, s",
+        Decimal("0.2"),
+        Decimal("0.1"),
+    )
