@@ -141,6 +141,8 @@ def _show(folder: Path, answer: object, *, as_json: bool) -> None:
 
 def _rows(answer: object, prefix: str = "") -> list[tuple[str, str]]:
     """Return an answer as name and value, one row each however deep it is."""
+    if isinstance(answer, dict) and answer.keys() == {"value", "unit", "limit"}:
+        return [(prefix.strip(), _measured(answer))]
     if isinstance(answer, dict):
         return [row for key, value in answer.items() for row in _rows(value, f"{prefix} {key}")]
     if answer is None:
@@ -148,3 +150,11 @@ def _rows(answer: object, prefix: str = "") -> list[tuple[str, str]]:
     if isinstance(answer, str):
         return [(prefix.strip(), answer)]
     return [(prefix.strip(), msgspec.json.encode(answer).decode())]
+
+
+def _measured(metric: Mapping[str, str | None]) -> str:
+    """Return a metric in a few words, such as `0.012 s (limit 0.05)`."""
+    if metric["value"] is None:
+        return "-"
+    limit = "" if metric["limit"] is None else f" (limit {metric['limit']})"
+    return f"{metric['value']} {metric['unit']}{limit}"

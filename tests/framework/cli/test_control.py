@@ -46,6 +46,13 @@ def bot(folder):
             "run": folder.name,
             "halted": arguments.get("reason"),
             "totals": {"fees": "0.25", "fills": 2},
+            "metrics": {
+                "kalshi": {
+                    "silence": {"value": "0.5", "unit": "s", "limit": None},
+                    "clock skew": {"value": "-1", "unit": "s", "limit": "5"},
+                    "message age": {"value": None, "unit": "s", "limit": "0.05"},
+                }
+            },
         }
 
     verbs = {
@@ -72,6 +79,18 @@ def bot(folder):
 
 
 @pytest.mark.parametrize("verb", ["status", "halt", "resume", "stop"])
+def test_a_number_of_a_plugin_is_one_row_with_its_unit_and_limit(runs, call):
+    with bot(runs / "one"):
+        _, shown, _ = call("status")
+
+    rows = {" ".join(line.split()) for line in shown.splitlines()}
+    assert {
+        "metrics kalshi silence 0.5 s",
+        "metrics kalshi clock skew -1 s (limit 5)",
+        "metrics kalshi message age -",
+    } <= rows
+
+
 def test_each_verb_reaches_the_bot_and_shows_its_answer(runs, call, verb):
     with bot(runs / "one") as asked:
         code, out, _ = call(verb)
