@@ -78,7 +78,6 @@ def bot(folder):
         thread.join()
 
 
-@pytest.mark.parametrize("verb", ["status", "halt", "resume", "stop"])
 def test_a_number_of_a_plugin_is_one_row_with_its_unit_and_limit(runs, call):
     with bot(runs / "one"):
         _, shown, _ = call("status")
@@ -91,6 +90,7 @@ def test_a_number_of_a_plugin_is_one_row_with_its_unit_and_limit(runs, call):
     } <= rows
 
 
+@pytest.mark.parametrize("verb", ["status", "halt", "resume", "stop"])
 def test_each_verb_reaches_the_bot_and_shows_its_answer(runs, call, verb):
     with bot(runs / "one") as asked:
         code, out, _ = call(verb)
