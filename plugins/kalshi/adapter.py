@@ -133,7 +133,6 @@ class KalshiExchange:
             self._clock,
             self._catalog,
             self._reader,
-            self._tasks,
             emit=self._emit,
             stream=lambda: self._stream,
             returned=self._returned,
@@ -147,6 +146,7 @@ class KalshiExchange:
         """
         await self.rest.adopt_limits()
         self._tasks.start_soon(self._listen, self._stream.run)
+        self._tasks.start_soon(self._listen, self._markets.run)
         if self.codec.reach.status:
             self._tasks.start_soon(self._listen, self._status.run)
         if not self.codec.reach.lifecycle:

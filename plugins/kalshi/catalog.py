@@ -5,8 +5,10 @@ other. Events and series are read once, many at a time, and kept until the excha
 change.
 """
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Final
+
+import anyio
 
 from framework.errors import AuthError, ExchangeError
 from framework.exchange import MarketQuery
@@ -22,6 +24,8 @@ TICKERS_PER_READ: Final = 100
 """In one query: the exchange bills a list once, but an address has a length."""
 SERIES_ONE_BY_ONE: Final = 20
 """Above this the whole list of series is read at once."""
+Seen = tuple[Market, Settlement | None]
+"""A market as it was read, and what it pays once it does."""
 
 
 class Catalog:
@@ -41,6 +45,7 @@ class Catalog:
         self._fees = fees
         self._history = history
         self._exclude_combos = exclude_combos
+        self._learning = anyio.Lock()
         self._groups: dict[Ticker, EventGroup | None] = {}
         self._series: dict[Ticker, Series | None] = {}
         self.known: set[Ticker] = set()
@@ -104,7 +109,7 @@ class Catalog:
                 ):
                     yield market
 
-    async def market(self, ticker: Ticker) -> tuple[Market, Settlement | None] | None:
+    async def market(self, ticker: Ticker) -> Seen | None:
         """Read one market, and what it pays once it does; None when it can't be read.
 
         Raises:
@@ -122,6 +127,28 @@ class Catalog:
             raise ExchangeError(f"GET /markets/{ticker}: the answer holds no market")
         markets = await self.complete([row])
         return (markets[0], self._codec.payment(row)) if markets else None
+
+    async def named(self, tickers: Sequence[Ticker]) -> Mapping[Ticker, Seen]:
+        """Read some markets together, at most `TICKERS_PER_READ`; those not found are left out.
+
+        Raises:
+            AuthError: the exchange refuses the key.
+            ExchangeError: it gave no readable answer, or does not know the one that is named.
+        """
+        if len(tickers) == 1:
+            alone = await self.market(tickers[0])
+            return {} if alone is None else {tickers[0]: alone}
+        query = self._codec.list_markets(
+            MarketQuery(open_only=False, tickers=tuple(tickers)), exclude_combos=False
+        )
+        listed = [row async for row in self._rest.pages("/markets", query, "markets")]
+        rows = {str(row.get("ticker")): row for row in listed}
+        missing = [ticker for ticker in tickers if ticker not in rows]
+        if missing:
+            left: Query = {"tickers": ",".join(missing)}
+            rows |= {str(row.get("ticker")): row async for row in self._history.market_rows(left)}
+        markets = await self.complete([rows[ticker] for ticker in tickers if ticker in rows])
+        return {one.ticker: (one, self._codec.payment(rows[one.ticker])) for one in markets}
 
     def learn(self, group: EventGroup) -> None:
         """Remember an event that somebody has read already."""
@@ -147,10 +174,10 @@ class Catalog:
             ExchangeError: an event or a series could not be read.
         """
         await self._fees.refresh()
-        await self._learn_groups(rows)
+        groups = await self._groups_of(rows)
         markets = []
         for row in rows:
-            group = self._groups.get(str(row.get("event_ticker")))
+            group = groups.get(str(row.get("event_ticker")))
             series = self._series.get(group.series_ticker) if group else None
             market = self._codec.market(row, group, series)
             if market is not None:
@@ -159,27 +186,48 @@ class Catalog:
                 markets.append(self._fees.priced(market, group, series))
         return markets
 
-    async def _learn_groups(self, rows: Sequence[Json]) -> None:
-        if not self._codec.reach.groups:
-            return
-        named = dict.fromkeys(str(row.get("event_ticker")) for row in rows)
-        missing = [ticker for ticker in named if ticker not in self._groups]
-        for start in range(0, len(missing), TICKERS_PER_READ):
-            await self._learn_listed(missing[start : start + TICKERS_PER_READ])
-        for ticker in missing:
-            if ticker not in self._groups:  # combos stand in no list
-                self._groups[ticker] = await self._group(ticker)
-        groups = [group for ticker in named if (group := self._groups[ticker])]
-        await self._learn_series(list(dict.fromkeys(group.series_ticker for group in groups)))
+    async def _groups_of(self, rows: Sequence[Json]) -> Mapping[Ticker, EventGroup | None]:
+        """Return the events of markets, read when they must be, with their series at hand.
 
-    async def _learn_listed(self, tickers: Sequence[Ticker]) -> None:
-        if len(tickers) == 1:
-            return
-        query: Query = {"tickers": ",".join(tickers), "limit": 200}
-        async for row in self._rest.pages("/events", query, "events"):
-            group = self._codec.group(row)
-            if group is not None:
-                self._groups[group.ticker] = group
+        An event may be forgotten at any moment (`fees_uncertain`), so what was found is returned.
+        """
+        if not self._codec.reach.groups:
+            return {}
+        named = dict.fromkeys(str(row.get("event_ticker")) for row in rows)
+        if self._is_learned(named):
+            return {ticker: self._groups[ticker] for ticker in named}
+        async with self._learning:  # another read may be learning the same ones: not twice
+            found = {ticker: self._groups[ticker] for ticker in named if ticker in self._groups}
+            async for learned in self._read_groups([one for one in named if one not in found]):
+                found |= learned
+                self._groups |= learned
+            told = [group.series_ticker for group in found.values() if group]
+            await self._learn_series(list(dict.fromkeys(told)))
+        return found
+
+    def _is_learned(self, events: Iterable[Ticker]) -> bool:
+        return all(
+            ticker in self._groups
+            and ((group := self._groups[ticker]) is None or group.series_ticker in self._series)
+            for ticker in events
+        )
+
+    async def _read_groups(
+        self, tickers: Sequence[Ticker]
+    ) -> AsyncIterator[dict[Ticker, EventGroup | None]]:
+        """Yield events as they are read: many in one read, one alone by its own path."""
+        for start in range(0, len(tickers), TICKERS_PER_READ):
+            part = tickers[start : start + TICKERS_PER_READ]
+            groups: dict[Ticker, EventGroup | None] = {}
+            if len(part) > 1:
+                query: Query = {"tickers": ",".join(part), "limit": 200}
+                async for row in self._rest.pages("/events", query, "events"):
+                    if (group := self._codec.group(row)) is not None:
+                        groups[group.ticker] = group
+                yield groups
+            for ticker in part:
+                if ticker not in groups:  # combos stand in no list
+                    yield {ticker: await self._group(ticker)}
 
     async def _group(self, ticker: Ticker) -> EventGroup | None:
         found = await self._optional(f"/events/{ticker}", "/events/{event_ticker}")
