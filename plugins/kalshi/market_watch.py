@@ -175,10 +175,9 @@ class MarketWatch:
         """Tell markets with their payments; those for which the account is asked come last."""
         now_us = self._clock.now_us()
         events: list[AnyEvent] = []
-        asking: list[tuple[AnyEvent, Settlement]] = []
+        asking: list[tuple[MarketListed | MarketChanged, Settlement]] = []
         for market, payment, is_new in told:
-            kind = MarketListed if is_new else MarketChanged
-            event = kind(at_us=now_us, market=market)
+            event = (MarketListed if is_new else MarketChanged)(at_us=now_us, market=market)
             if payment is not None and payment.result == "scalar":
                 asking.append((event, payment))
                 continue
@@ -187,11 +186,11 @@ class MarketWatch:
                 events.append(MarketSettled(at_us=now_us, settlement=payment))
         if events:
             await self._emit(events)
-        for event, payment in asking:
+        for changed, payment in asking:
             # Only here a fee can be kept: the account's own record tells it.
             paid = await self._reader.settlement(payment.ticker) or payment
             settled = MarketSettled(at_us=self._clock.now_us(), settlement=paid)
-            await self._emit((event, settled))
+            await self._emit((changed, settled))
 
     def _soon_us(self) -> Micros:
         return self._clock.now_us() + GATHER_US
