@@ -457,7 +457,7 @@ def test_a_missed_life_cycle_message_has_the_followed_markets_read_again(follow,
         frame = {"type": "market_lifecycle_v2", "sid": server.sid("market_lifecycle_v2")}
         msg = {"market_ticker": "Z", "event_type": "closed"}
         await server.socket.say({**frame, "seq": 1, "msg": msg}, {**frame, "seq": 3, "msg": msg})
-        await settle(run)
+        await run.clock.sleep(1)
 
     heard = follow(main)
     assert [event.market.ticker for event in events(heard, MarketChanged)] == ["A", "B"]
