@@ -20,6 +20,8 @@ from plugins.kalshi.history import History
 from plugins.kalshi.rest import Rest
 
 PAGE: Final = 1_000
+EVENTS_PAGE: Final = 200
+EVERYTHING_OPEN: Final = MarketQuery()
 TICKERS_PER_READ: Final = 100
 """In one query: the exchange bills a list once, but an address has a length."""
 SERIES_ONE_BY_ONE: Final = 20
@@ -48,6 +50,7 @@ class Catalog:
         self._learning = anyio.Lock()
         self._groups: dict[Ticker, EventGroup | None] = {}
         self._series: dict[Ticker, Series | None] = {}
+        self._surveyed = False
         self.known: set[Ticker] = set()
         """Every market given out so far."""
         self._siblings: dict[Ticker, set[Ticker]] = {}
@@ -68,7 +71,7 @@ class Catalog:
             missing = set(() if part.open_only else part.tickers or ())
             parameters = self._codec.list_markets(part, exclude_combos=self._exclude_combos)
             pages = self._rest.pages("/markets", parameters, "markets")
-            async for market in self.completed(pages):
+            async for market in self.completed(pages, survey=query == EVERYTHING_OPEN):
                 missing.discard(market.ticker)
                 yield market
             if missing:  # settled so long ago that they have left the list
@@ -76,8 +79,14 @@ class Catalog:
                 async for market in self.completed(self._history.market_rows(named)):
                     yield market
 
-    async def completed(self, rows: AsyncIterator[Json]) -> AsyncIterator[Market]:
+    async def completed(
+        self, rows: AsyncIterator[Json], *, survey: bool = False
+    ) -> AsyncIterator[Market]:
         """Yield the markets of many rows; events and series are learned page by page.
+
+        Args:
+            rows: As the exchange writes them.
+            survey: Whether they are so many that all open events are better read at once.
 
         Raises:
             AuthError: the exchange refuses the key.
@@ -87,6 +96,8 @@ class Catalog:
         async for row in rows:
             page.append(row)
             if len(page) == PAGE:
+                if survey:
+                    await self._survey()
                 for market in await self.complete(page):
                     yield market
                 page = []
@@ -186,6 +197,19 @@ class Catalog:
                 markets.append(self._fees.priced(market, group, series))
         return markets
 
+    async def _survey(self) -> None:
+        """Learn all open events and their series, once: by name that would be many more reads."""
+        if self._surveyed or not self._codec.reach.groups:
+            return
+        query: Query = {"status": "open", "limit": EVENTS_PAGE}
+        async with self._learning:
+            async for row in self._rest.pages("/events", query, "events"):
+                if (group := self._codec.group(row)) is not None:
+                    self.learn(group)
+            told = [group.series_ticker for group in self._groups.values() if group]
+            await self._learn_series(list(dict.fromkeys(told)))
+        self._surveyed = True
+
     async def _groups_of(self, rows: Sequence[Json]) -> Mapping[Ticker, EventGroup | None]:
         """Return the events of markets, read when they must be, with their series at hand.
 
@@ -220,7 +244,7 @@ class Catalog:
             part = tickers[start : start + TICKERS_PER_READ]
             groups: dict[Ticker, EventGroup | None] = {}
             if len(part) > 1:
-                query: Query = {"tickers": ",".join(part), "limit": 200}
+                query: Query = {"tickers": ",".join(part), "limit": EVENTS_PAGE}
                 async for row in self._rest.pages("/events", query, "events"):
                     if (group := self._codec.group(row)) is not None:
                         groups[group.ticker] = group

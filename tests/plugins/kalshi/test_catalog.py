@@ -134,6 +134,37 @@ def test_many_series_are_read_in_one_list(catalog, server):
     assert not any(seen.path.startswith("/series/S-") for seen in server.requests)
 
 
+def many(server, count, events_of=10):
+    """Tell a full page of markets and one more, with their events and series."""
+    events = [event(f"E-{n}", f"S-{n}") for n in range(-(-count // events_of))]
+    rows = [market(f"M-{n}", f"E-{n // events_of}") for n in range(count)]
+    tell(server, *rows, events=events, all_series=[series(f"S-{n}") for n in range(len(events))])
+
+
+def test_the_events_of_a_long_list_are_read_at_once(catalog, server):
+    many(server, 1_001)
+
+    async def twice(catalog):
+        return await listed(catalog) + await listed(catalog)
+
+    found = catalog(twice)
+
+    assert {one.series_ticker for one in found} == {f"S-{n}" for n in range(101)}
+    assert [seen.query for seen in server.asked("GET", "/events")] == [
+        {"status": "open", "limit": "200"}
+    ]
+    assert len(server.asked("GET", "/series")) == 1
+    assert not any(seen.path.startswith(("/series/S", "/events/E")) for seen in server.requests)
+
+
+def test_a_long_list_of_one_series_asks_for_no_other_event(catalog, server):
+    many(server, 1_000)
+
+    catalog(lambda catalog: listed(catalog, series="S-1"))
+
+    assert all("tickers" in seen.query for seen in server.asked("GET", "/events"))
+
+
 def test_a_market_whose_event_is_missing_is_listed_without_its_series(catalog, server, codec):
     tell(server, market("M-1"))
     schedule(server)
