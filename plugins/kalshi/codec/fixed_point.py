@@ -61,7 +61,7 @@ class FixedPoint(FixedPointGroups):
     ) -> Market | None:
         """Read a market; an event's own fees stand above its series' fees."""
         rates = series or Series(ticker="")
-        if group is not None:
+        if group is not None and (group.fee_type or group.fee_multiplier is not None):
             rates = msgspec.structs.replace(
                 rates,
                 fee_type=group.fee_type or rates.fee_type,

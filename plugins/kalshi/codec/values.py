@@ -1,5 +1,6 @@
 """What the exchange's records mean to us: each becomes one of the framework's own values."""
 
+from functools import lru_cache
 from typing import Final
 
 from framework.model.account import RemoteOrder, RemotePosition, RemoteStatus
@@ -46,7 +47,15 @@ def _known_status(text: str, drift: Drift) -> MarketStatus:
 
 
 def _grid(ranges: list[records.RangeRecord]) -> PriceGrid:
-    parts = tuple(PriceRange(PRICES[r.start], PRICES[r.end], PRICES[r.step]) for r in ranges)
+    """Return the grid of a market; nearly all markets share a handful."""
+    return _grid_of(tuple((part.start, part.end, part.step) for part in ranges))
+
+
+@lru_cache(maxsize=256)
+def _grid_of(ranges: tuple[tuple[str, str, str], ...]) -> PriceGrid:
+    parts = tuple(
+        PriceRange(PRICES[start], PRICES[end], PRICES[step]) for start, end, step in ranges
+    )
     if not parts or any(part.step_e4 <= 0 for part in parts):
         raise ValueError(f"price_ranges allow no price: {ranges}")
     return PriceGrid(parts)
