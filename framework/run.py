@@ -108,5 +108,5 @@ class Run(Protocol):
     def stop(self, reason: str) -> None:
         """Ask the run to end in order: entries cancelled, journal sealed, result shown."""
 
-    def progress(self, done: float, text: str) -> None:
-        """Report how far a session of known length is, from 0 to 1."""
+    def progress(self, done: float | None, text: str) -> None:
+        """Report how far a session is, from 0 to 1, or None where nobody knows."""

@@ -13,7 +13,7 @@ from framework.faults import Naming
 from framework.run import Clock, Credentials, Mode, RunOptions
 from framework.sockets import open_network
 
-Progress = Callable[[float, str], None]
+Progress = Callable[[float | None, str], None]
 
 
 class CurrentRun:
@@ -88,7 +88,7 @@ class CurrentRun:
         await self._stopped.wait()
         return self.stop_reason or "stopped"
 
-    def progress(self, done: float, text: str) -> None:
-        """Report how far a session of known length is, from 0 to 1."""
+    def progress(self, done: float | None, text: str) -> None:
+        """Report how far a session is, from 0 to 1, or None where nobody knows."""
         if self._progress is not None:
             self._progress(done, text)

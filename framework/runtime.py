@@ -6,7 +6,7 @@ balances before anything is decided. There is no other start.
 
 import signal
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -23,24 +23,22 @@ from framework.control import serve_control
 from framework.decisions import EngineSettings
 from framework.engine import Engine
 from framework.errors import AuthError, ConfigError, ExchangeError, FrameworkError
-from framework.exchange import Exchange, MarketQuery
+from framework.exchange import Exchange
 from framework.faults import Naming
 from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, Recovered
 from framework.line import Line
+from framework.listing import FIRST_PART, Listing
 from framework.loader import LoadedPlugins
 from framework.metrics import Metrics
 from framework.model.events import (
     ClockTicked,
-    MarketChanged,
-    MarketListed,
     ObservationArrived,
     RunStopping,
     TradingHalted,
     TradingResumed,
 )
-from framework.model.market import Market
-from framework.model.units import Micros, Ticker
+from framework.model.units import Micros
 from framework.outbox import TROUBLES_KEPT, Outbox
 from framework.pipeline import Pipeline
 from framework.quarantine import put_into_quarantine
@@ -99,15 +97,13 @@ class Runtime:
         self._pipeline = pipeline
         self._watchdog = watchdog
         self._elapsed = stopwatch()
-        self._listed: dict[Ticker, Market] = {}
-        self._none_open = False
-        """Whether the last scan found no open market."""
         self._kept: set[str] = set()
         """Quarantined plugins that are on the list between runs; only looked up."""
         self._interrupted = False
         self.troubles: deque[str] = deque(maxlen=TROUBLES_KEPT)
         self.line: Line
         self._audits: Audits
+        self._listing: Listing
         self.engine: Engine
         self._exchange: Exchange
         self._metrics: Metrics
@@ -144,6 +140,7 @@ class Runtime:
             self._audits = Audits(
                 self._exchange, self.engine, self.line, ledger, self.run.clock, self._trouble
             )
+            self._listing = Listing(self._exchange, self.engine, self.line, self.run.clock)
             opened.callback(self.line.show)  # also what a run saw that broke off
             async with anyio.create_task_group() as tasks:
                 self._outbox = Outbox(self._exchange, tasks, self.run.clock, self.line.process)
@@ -171,7 +168,15 @@ class Runtime:
     async def _recover(self, recovered: Recovered) -> None:
         """Take the ledger and the account, then the markets; only then is anything decided."""
         await self._audits.recover(recovered)
-        await self._read_markets()
+        await self._read_markets(self._read_first)
+
+    async def _read_first(self) -> None:
+        """List markets for the first time, and show a person how far it is: it can take long."""
+
+        def show(markets: int) -> None:
+            self.run.progress(None, f"{markets:,} markets listed")
+
+        await self._listing.read(part=FIRST_PART, show=show)
 
     # ----------------------------------------------------------------------------- the tasks
 
@@ -184,7 +189,9 @@ class Runtime:
         quick = self._settings.tick_every.total_seconds()
         idle = max(quick, self._settings.refilter_every.total_seconds())
         while True:
-            await self.run.clock.sleep(idle if next(self._engaged(), None) is None else quick)
+            await self.run.clock.sleep(
+                idle if next(self._listing.engaged(), None) is None else quick
+            )
             self.line.process([ClockTicked(at_us=self.run.clock.now_us())])
             await self._audits.tick()
             self._keep_quarantines()
@@ -203,56 +210,17 @@ class Runtime:
     async def _scan(self) -> None:
         every = self._settings.scan_every.total_seconds()
         while True:
-            await self.run.clock.sleep(every * _IDLE_SCANS if self._none_open else every)
-            await self._read_markets()
+            await self.run.clock.sleep(every * _IDLE_SCANS if self._listing.none_open else every)
+            await self._read_markets(self._listing.read)
 
-    async def _read_markets(self) -> None:
+    async def _read_markets(self, read: Callable[[], Awaitable[None]]) -> None:
         """List markets, or leave it to the next scan."""
         try:
-            await self._list_markets()
+            await read()
         except AuthError:
             raise
         except ExchangeError as error:
             self._trouble("can't list markets", error)
-
-    async def _list_markets(self) -> None:
-        """Report new and changed markets; those we are in are read even when they closed."""
-        seen: set[Ticker] = set()
-        batch: list[MarketListed | MarketChanged] = []
-        async for market in self._exchange.markets(MarketQuery()):
-            seen.add(market.ticker)
-            batch += self._listing(market)
-        self._none_open = not seen
-        missing = tuple(dict.fromkeys(ticker for ticker in self._engaged() if ticker not in seen))
-        if missing:
-            query = MarketQuery(open_only=False, tickers=missing)
-            async for market in self._exchange.markets(query):
-                batch += self._listing(market)
-        self.line.process(batch)
-        # Only now: what a list that broke off had told must be told again by the next one.
-        self._listed.update({event.market.ticker: event.market for event in batch})
-        for ticker in [
-            t for t in self._listed if t not in seen and t not in self.engine.state.markets
-        ]:
-            del self._listed[ticker]
-
-    def _engaged(self) -> Iterator[Ticker]:
-        """Yield every market that is followed, or where anything is held or working.
-
-        After a restart there may be some that no list of open markets tells of.
-        """
-        state = self.engine.state
-        yield from (ticker for ticker, watched in state.markets.items() if watched.subscribed)
-        yield from state.portfolio.positions
-        yield from state.orders.tickers()
-
-    def _listing(self, market: Market) -> list[MarketListed | MarketChanged]:
-        if self._listed.get(market.ticker) == market:
-            return []
-        now = self.run.clock.now_us()
-        if market.ticker in self.engine.state.markets:
-            return [MarketChanged(at_us=now, market=market)]
-        return [MarketListed(at_us=now, market=market)]
 
     async def _audit(self) -> None:
         await self._audits.repeat(self._settings.audit_every.total_seconds())

@@ -117,10 +117,11 @@ class _Bar:
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
-        self._task = progress.add_task("session", total=1.0)
+        self._task = progress.add_task("session", total=None)
 
-    def __call__(self, done: float, text: str) -> None:
-        self._progress.update(self._task, completed=done, description=text)
+    def __call__(self, done: float | None, text: str) -> None:
+        total = None if done is None else 1.0  # to rich None is no news
+        self._progress.update(self._task, total=total, completed=done, description=text)
         self._progress.refresh()
 
 

@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.progress import Progress, TextColumn
 
 from framework.cli import exits
 from framework.cli.main import main
+from framework.cli.run import _Bar
 from framework.control import live_runs
 from framework.journal import verify
 
@@ -506,3 +508,16 @@ def test_no_secret_is_ever_shown(make_project, run, monkeypatch):
     assert "private_key" in line
     assert CANARY not in line
     assert not [file for file in root.rglob("runs/*/*") if CANARY in file.read_text()]
+
+
+def test_a_bar_shows_how_many_markets_are_listed_before_its_session_has_a_length():
+    progress = Progress(TextColumn("{task.description}"), auto_refresh=False, disable=True)
+    bar = _Bar(progress)
+    shown = []
+
+    for done, text in ((None, "1,000 markets listed"), (0.25, "12:00")):
+        bar(done, text)
+        (task,) = progress.tasks
+        shown.append((task.description, task.completed, task.total))
+
+    assert shown == [("1,000 markets listed", 0, None), ("12:00", 0.25, 1.0)]
