@@ -160,6 +160,10 @@ class Engine:
             watched.subscribed = False
             watched.forget_feed("not followed")
             self._commands.append(Unsubscribe(tickers=(ticker,)))
+        elif wanted and watched.book.is_impossible:
+            watched.forget_feed(watched.book.reason)
+            # Only we know that the changes led nowhere: whoever follows anew gets a whole book.
+            self._commands += (Unsubscribe(tickers=(ticker,)), Subscribe(tickers=(ticker,)))
 
     # ------------------------------------------------------------------------------ deciding
 

@@ -159,6 +159,8 @@ class State:
             watched.book.replace(dict(event.yes), dict(event.no))
             if watched.touch_moved():
                 self.touched[event.ticker] = None
+            elif watched.book.is_impossible:
+                self.relisted[event.ticker] = None
 
     def change_book(self, event: BookChanged) -> None:
         """Take one level's change."""
@@ -171,6 +173,8 @@ class State:
         moved = watched.book.change(event.side, event.price_e4, event.change_e2)
         if moved and watched.touch_moved():
             self.touched[event.ticker] = None
+        elif watched.book.is_impossible:
+            self.relisted[event.ticker] = None
 
     def invalidate_book(self, event: BookInvalidated) -> None:
         """Stop trusting a book until its next snapshot."""

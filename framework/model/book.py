@@ -30,7 +30,16 @@ class BookState(StrEnum):
 class OrderBook:
     """A book that is right, or says why it cannot be used."""
 
-    __slots__ = ("_best_no", "_best_yes", "_no", "_sound", "_yes", "reason", "version")
+    __slots__ = (
+        "_best_no",
+        "_best_yes",
+        "_no",
+        "_sound",
+        "_yes",
+        "is_impossible",
+        "reason",
+        "version",
+    )
 
     def __init__(self) -> None:
         self._yes: dict[E4, E2] = {}
@@ -41,6 +50,8 @@ class OrderBook:
         self._sound: bool | None = None
         self.reason = "no snapshot yet"
         """Why the book is not sound; empty when it is."""
+        self.is_impossible = False
+        """Whether what was told can't be: nobody but the book knows that it is lost."""
         self.version = 0
         """Grows with every change, so that a view can tell it is out of date."""
 
@@ -70,13 +81,13 @@ class OrderBook:
         for side, levels in ((Side.YES, yes), (Side.NO, no)):
             for price, size in levels.items():
                 if not 0 < price < ONE_DOLLAR_E4 or size <= 0:
-                    self.invalidate(f"snapshot holds {size} at {price} on {side}")
+                    self._refuse(f"snapshot holds {size} at {price} on {side}")
                     return
         self._yes = {_PRICES[price]: size for price, size in yes.items()}
         self._no = {_PRICES[price]: size for price, size in no.items()}
         self._best_yes = max(self._yes, default=None)
         self._best_no = max(self._no, default=None)
-        self._sound, self.reason = True, ""
+        self._sound, self.reason, self.is_impossible = True, "", False
 
     def change(self, side: Side, price_e4: E4, change_e2: E2) -> bool:
         """Add a signed change to one level; deltas on an unsound book are ignored.
@@ -94,7 +105,7 @@ class OrderBook:
             levels[price_e4] = size  # a level that was there is no better than the best
             return False
         if size < 0 or not 0 < price_e4 < ONE_DOLLAR_E4:
-            self.invalidate(f"delta {change_e2} leaves {size} at {price_e4} on {side}")
+            self._refuse(f"delta {change_e2} leaves {size} at {price_e4} on {side}")
             return False
         best = self.bid(side)
         if size:
@@ -115,7 +126,11 @@ class OrderBook:
     def invalidate(self, reason: str) -> None:
         """Mark the book unusable until the next snapshot."""
         self.version += 1
-        self._sound, self.reason = False, reason
+        self._sound, self.reason, self.is_impossible = False, reason, False
+
+    def _refuse(self, reason: str) -> None:
+        self.invalidate(reason)
+        self.is_impossible = True
 
     def bid(self, side: Side) -> E4 | None:
         """Return the best bid of a side, or None when nobody bids."""

@@ -343,6 +343,29 @@ def test_is_silent_while_the_best_prices_do_not_change(play):
     play.expect()
 
 
+@pytest.mark.parametrize("price_e4", [9_200, 5_000, 10_000])
+def test_follows_a_market_anew_whose_book_became_impossible_once(play, price_e4):
+    play.event(bids(yes="0.80")).expect()
+    change = BookChanged(
+        at_us=NOW_US, ticker=TICKER, side=Side.YES, price_e4=price_e4, change_e2=-200_00
+    )
+
+    play.event(change).expect(Unsubscribe, Subscribe)
+    play.event(change).expect()
+
+
+def test_follows_a_market_anew_whose_snapshot_is_impossible(play):
+    play.event(bids(size=-1)).expect(Unsubscribe, Subscribe)
+
+
+def test_a_book_that_was_told_as_invalid_is_left_to_the_exchange(play):
+    play.event(bids(yes="0.80")).expect()
+    play.event(BookInvalidated(at_us=NOW_US, ticker=TICKER, reason="gap")).expect()
+    play.event(
+        BookChanged(at_us=NOW_US, ticker=TICKER, side=Side.YES, price_e4=100, change_e2=-5)
+    ).expect()
+
+
 def test_sends_one_order_for_one_idea(play):
     play.event(bids()).expect(SubmitOrder)
 
