@@ -20,6 +20,7 @@ from framework.run import Clock
 from plugins.kalshi import codec as wire
 from plugins.kalshi.refusals import refusal
 from plugins.kalshi.rest import BODY
+from plugins.kalshi.sequence import CONTROL, REPLY
 from plugins.kalshi.sequence import Sequence as Numbers
 from plugins.kalshi.session import StreamDropped, Talk
 from plugins.kalshi.subscriptions import BOOK, DEAD, LIFECYCLE, Subscriptions
@@ -77,7 +78,10 @@ class Stream:
         self.subscriptions = Subscriptions(codec)
         self.opened = anyio.Event()
         self.heard_us = clock.now_us()
-        self._numbers: defaultdict[int | None, Numbers] = defaultdict(Numbers)
+        self._repeats: set[str] = set()  # the exchange's habits outlive a connection
+        self._numbers: defaultdict[int | None, Numbers] = defaultdict(
+            lambda: Numbers(self._repeats)
+        )
         self._wake = anyio.Event()
         self._attempts = 0
         self._lost = False
@@ -145,9 +149,13 @@ class Stream:
         return StreamDropped(f"the stream answers {status}: {why}")
 
     async def _note_loss(self, why: str) -> None:
+        now_us = self._clock.now_us()
+        dark = self._lose(self.subscriptions.followed(), now_us, why)
         if not self._lost:
             self._lost, self._lost_us = True, self.heard_us
-            await self._emit((StreamLost(at_us=self._clock.now_us(), reason=why),))
+            await self._emit((StreamLost(at_us=now_us, reason=why),))
+        elif dark:
+            await self._emit(dark)  # books of a connection that was lost before it was whole
 
     async def _write(self, session: Talk) -> None:
         """Send what is wanted and not confirmed, whenever something may have changed."""
@@ -200,23 +208,29 @@ class Stream:
         lost = () if follows else self._miss(frame.sid, now_us)
         if event.ticker in subscriptions.awaiting or event.ticker not in subscriptions.wanted:
             return lost  # until its snapshot the change applies to nothing
+        if frame.sid != subscriptions.book_sid:
+            return (*lost, *self._stray(frame.sid, event.ticker, now_us))
         return (*lost, event) if lost else (event,)
 
     def _facts(self, frame: wire.Facts, now_us: Micros) -> Sequence[AnyEvent]:
         return (*self._check(frame, now_us), *frame.events)
 
     def _snapshot(self, frame: wire.Snapshot, now_us: Micros) -> Sequence[AnyEvent]:
-        if frame.is_reply:
-            # Whether answers to get_snapshot take numbers is not told; a snapshot is whole.
-            self._numbers[frame.sid].passes(frame.seq)
-            lost: Sequence[AnyEvent] = ()
-        else:
-            lost = self._check(frame, now_us)
         ticker = frame.event.ticker
-        if ticker not in self.subscriptions.wanted:
+        is_past = self._numbers[frame.sid].is_past(frame.seq)
+        check = self._aside if frame.is_reply else self._check
+        lost = check(frame, now_us)
+        if frame.sid != self.subscriptions.book_sid:
+            return (*lost, *self._stray(frame.sid, ticker, now_us))
+        if is_past or not self.subscriptions.takes(ticker, is_reply=frame.is_reply):
             return lost
-        self.subscriptions.awaiting.pop(ticker, None)
         return (*lost, frame.event)
+
+    def _stray(self, sid: int | None, ticker: Ticker, now_us: Micros) -> Sequence[AnyEvent]:
+        """Pass over what is about a book but not of the subscription that is in force."""
+        self._codec.drift.count("a book's message of another subscription")
+        # Of a subscription that is gone it means nothing; without a number it may be this one's.
+        return self._lose((ticker,), now_us, "a message names no subscription") if not sid else ()
 
     def _lifecycle(self, frame: wire.Lifecycle, now_us: Micros) -> Sequence[AnyEvent]:
         self._watcher.market_changed(frame.ticker, frame.kind)
@@ -227,23 +241,25 @@ class Stream:
         return self._check(frame, now_us)
 
     def _subscribed(self, frame: wire.Subscribed, now_us: Micros) -> Sequence[AnyEvent]:
-        self.subscriptions.subscribed(frame, now_us)
-        return self._control(frame, now_us)
+        lost = self._aside(frame, now_us)
+        return (*lost, *_gone(self.subscriptions.subscribed(frame, now_us), now_us))
 
     def _updated(self, frame: wire.Updated, now_us: Micros) -> Sequence[AnyEvent]:
-        self.subscriptions.updated(frame, now_us)
-        return self._control(frame, now_us)
+        is_past = self._numbers[frame.sid].is_past(frame.seq)
+        lost = self._aside(frame, now_us)
+        if is_past and frame.sid == self.subscriptions.book_sid:
+            return lost  # its list is out of date, and books depend on it
+        return (*lost, *_gone(self.subscriptions.updated(frame, now_us), now_us))
 
     def _unsubscribed(self, frame: wire.Unsubscribed, now_us: Micros) -> Sequence[AnyEvent]:
-        lost = self._control(frame, now_us)
-        self.subscriptions.unsubscribed(frame)
-        return lost
+        lost = self._aside(frame, now_us)
+        return (*lost, *_gone(self.subscriptions.unsubscribed(frame, now_us), now_us))
 
     def _error(self, frame: wire.Refused, now_us: Micros) -> Sequence[AnyEvent]:
         reason = f"error {frame.code} {frame.message}".rstrip()
         if frame.code in DEAD and frame.sid is None:
             raise StreamDropped(f"a subscription died, not told which: {reason}")
-        lost = self._control(frame, now_us)
+        lost = self._aside(frame, now_us)
         dark = self.subscriptions.refused(frame, now_us)
         return (*lost, *(_invalid(ticker, now_us, reason) for ticker in dark))
 
@@ -251,7 +267,8 @@ class Stream:
         """A message that can't be read breaks a book when it was about one."""
         lost = self._check(frame, now_us)
         is_garbage = frame.sid is None and not frame.kind  # it may have been about any book
-        if not is_garbage and self.subscriptions.name_of(frame.sid) != BOOK:
+        is_book = frame.sid is None and frame.kind.startswith("orderbook")
+        if not (is_garbage or is_book or self.subscriptions.name_of(frame.sid) == BOOK):
             return lost
         whose = self.subscriptions.followed() if frame.ticker is None else (frame.ticker,)
         return (*lost, *self._lose(whose, now_us, "a message could not be read"))
@@ -264,9 +281,10 @@ class Stream:
             return ()
         return self._miss(frame.sid, now_us)
 
-    def _control(self, frame: wire.Frame, now_us: Micros) -> Sequence[AnyEvent]:
-        """Take a control message's number; return what is lost when one before is missing."""
-        if frame.seq is None or self._numbers[frame.sid].passes(frame.seq):
+    def _aside(self, frame: wire.Frame, now_us: Micros) -> Sequence[AnyEvent]:
+        """Take the number of an answer; return what is lost when one before is missing."""
+        kind = REPLY if isinstance(frame, wire.Snapshot) else CONTROL
+        if frame.seq is None or self._numbers[frame.sid].passes(frame.seq, kind):
             return ()
         return self._miss(frame.sid, now_us)
 
@@ -282,8 +300,13 @@ class Stream:
         return ()
 
     def _lose(self, tickers: Iterable[Ticker], now_us: Micros, reason: str) -> Sequence[AnyEvent]:
-        return [_invalid(ticker, now_us, reason) for ticker in self.subscriptions.lose(tickers)]
+        lost = self.subscriptions.lose(tickers, now_us)
+        return [_invalid(ticker, now_us, reason) for ticker in lost]
 
 
 def _invalid(ticker: Ticker, now_us: Micros, reason: str) -> BookInvalidated:
     return BookInvalidated(at_us=now_us, ticker=ticker, reason=reason)
+
+
+def _gone(tickers: Iterable[Ticker], now_us: Micros) -> Sequence[AnyEvent]:
+    return [_invalid(ticker, now_us, "no longer subscribed") for ticker in tickers]

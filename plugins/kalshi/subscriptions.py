@@ -5,7 +5,7 @@ its own; every look compares wanted with confirmed and asks for the difference, 
 that partly failed heals by itself.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Final
 
 from framework.model.units import Micros, Ticker
@@ -23,13 +23,25 @@ DEAD: Final = frozenset({10, 25})
 """Error codes after which a subscription is gone: channel error, buffer overflow."""
 UNKNOWN_SID: Final = 7
 LOOK_EVERY_US: Final[Micros] = 1_000_000
+MOST_VAIN: Final = 3
+"""Requests for snapshots without any in return, after which the channel is left."""
 NEVER_US: Final[Micros] = 2**62
 
 
 class Channel:
     """One channel of this connection."""
 
-    __slots__ = ("adds", "asked", "asked_us", "confirmed", "name", "requested", "retry_us", "sid")
+    __slots__ = (
+        "adds",
+        "asked",
+        "asked_us",
+        "closing",
+        "confirmed",
+        "name",
+        "requested",
+        "retry_us",
+        "sid",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -41,6 +53,8 @@ class Channel:
         self.requested: tuple[Ticker, ...] = ()
         self.adds = True
         """Whether that command adds the requested markets, or takes them away."""
+        self.closing = False
+        """Whether it is being left: nothing it says counts, even if it is wanted again."""
         self.retry_us: Micros = 0
 
     def may_ask(self, now_us: Micros) -> bool:
@@ -55,9 +69,23 @@ class Channel:
         self.asked, self.asked_us = command, now_us
         self.requested, self.adds = tickers, adds
 
+    def is_leaving(self, ticker: Ticker) -> bool:
+        """Return whether a market is being taken away, though it may be wanted again."""
+        removes = self.asked is not None and not self.adds
+        return self.closing or (removes and ticker in self.requested)
+
+    def give_up(self, wanted: Container[Ticker]) -> None:
+        """Forget a command that may have been done or not: expect the worse of both."""
+        for ticker in self.requested if self.asked is not None else ():
+            if self.adds and ticker not in wanted:
+                self.confirmed[ticker] = None  # to be taken away
+            elif not self.adds and ticker in wanted:
+                self.confirmed.pop(ticker, None)  # to be added
+        self.asked = None
+
     def close(self) -> None:
         """Forget a subscription that is gone."""
-        self.sid, self.asked = None, None
+        self.sid, self.asked, self.closing = None, None, False
         self.confirmed = {}
 
 
@@ -68,11 +96,15 @@ class Subscriptions:
         self._codec = codec
         self._command = 0
         self.wanted: dict[Ticker, None] = {}
-        self.awaiting: dict[Ticker, Micros | None] = {}
-        """Markets whose book is not sound, and when its snapshot was last asked for."""
+        self.awaiting: dict[Ticker, Micros] = {}
+        """Markets whose book is not sound, and when its snapshot is to be asked for."""
         self.due_us: Micros = 0
         """When to look again: at once after any news, else only while something is open."""
         self._refused: dict[Ticker, Micros] = {}
+        self._looks = range(0)
+        """The ids of the last commands that asked for snapshots."""
+        self._look_us: Micros = 0
+        self._vain = 0
         self._markets: dict[str, Channel] = {}
         self._account: dict[str, Channel] = {}
         self.reset()
@@ -82,8 +114,9 @@ class Subscriptions:
         self._command = 0
         self._markets = {name: Channel(name) for name in self._codec.market_channels}
         self._account = {name: Channel(name) for name in self._codec.account_channels}
-        self.awaiting = dict.fromkeys(self.wanted)
+        self.awaiting = dict.fromkeys(self.wanted, 0)
         self._refused = {}
+        self._looks, self._look_us, self._vain = range(0), 0, 0
         self.due_us = 0
 
     def want(self, tickers: Iterable[Ticker]) -> None:
@@ -92,7 +125,7 @@ class Subscriptions:
         for ticker in tickers:
             if ticker not in self.wanted:
                 self.wanted[ticker] = None
-                self.awaiting[ticker] = None
+                self.awaiting[ticker] = 0
 
     def drop(self, tickers: Iterable[Ticker]) -> None:
         """Stop following these markets."""
@@ -100,6 +133,7 @@ class Subscriptions:
         for ticker in tickers:
             self.wanted.pop(ticker, None)
             self.awaiting.pop(ticker, None)
+            self._refused.pop(ticker, None)
 
     @property
     def ready(self) -> bool:
@@ -111,13 +145,38 @@ class Subscriptions:
             for ticker in self.wanted
         )
 
-    def lose(self, tickers: Iterable[Ticker]) -> tuple[Ticker, ...]:
-        """Give up books until their next snapshot; return those that were sound until now."""
+    def lose(self, tickers: Iterable[Ticker], now_us: Micros) -> tuple[Ticker, ...]:
+        """Give up books until their next snapshot; return those that were sound until now.
+
+        One whose snapshot is on the way may have lost just that: it is asked for again soon.
+        """
         self.due_us = 0
         wanted = [ticker for ticker in tickers if ticker in self.wanted]
         lost = tuple(ticker for ticker in wanted if ticker not in self.awaiting)
-        self.awaiting.update(dict.fromkeys(wanted))
+        for ticker in wanted:
+            self.awaiting[ticker] = min(self.awaiting.get(ticker, 0), now_us + LOOK_EVERY_US)
         return lost
+
+    def takes(self, ticker: Ticker, *, is_reply: bool) -> bool:
+        """Note a snapshot; return whether the book is sound from now on.
+
+        A market that is being taken away will get no changes, nor one that is not there. That a
+        snapshot came by itself shows that the market is there.
+        """
+        book = self._markets[BOOK]
+        if ticker not in self.wanted or book.is_leaving(ticker):
+            return False
+        if is_reply and ticker not in book.confirmed:
+            return False
+        book.confirmed[ticker] = None
+        self.awaiting.pop(ticker, None)
+        self._vain = 0
+        return True
+
+    @property
+    def book_sid(self) -> int | None:
+        """The subscription whose books count; any other is gone, or not known yet."""
+        return self._markets[BOOK].sid
 
     def name_of(self, sid: int | None) -> str | None:
         """Return which channel a subscription number stands for."""
@@ -139,13 +198,21 @@ class Subscriptions:
                 yield self._subscribe(channel, (), now_us)
         for channel in self._markets.values():
             if channel.sid is None and wanted and channel.may_ask(now_us):
+                channel.give_up(self.wanted)
                 yield self._subscribe(channel, wanted[:MOST_TICKERS], now_us)
+        self._despair()
         for channel in self._markets.values():
             if channel.sid is not None and channel.may_ask(now_us):
                 yield from self._difference(channel, channel.sid, wanted, now_us)
         yield from self._snapshots(now_us)
         if self._settled:
             self.due_us = NEVER_US
+
+    def _despair(self) -> None:
+        """Leave the channel of books, to open it anew, when no book of it can be had."""
+        if self._vain >= MOST_VAIN and self.awaiting.keys() >= self.wanted.keys():
+            self._markets[BOOK].closing = self._markets[BOOK].sid is not None
+            self._vain = 0
 
     @property
     def _settled(self) -> bool:
@@ -162,11 +229,13 @@ class Subscriptions:
     def _difference(
         self, channel: Channel, sid: int, wanted: tuple[Ticker, ...], now_us: Micros
     ) -> Iterator[str]:
+        channel.give_up(self.wanted)
         missing = tuple(t for t in wanted if t not in channel.confirmed)[:MOST_TICKERS]
         extra = tuple(t for t in channel.confirmed if t not in self.wanted)[:MOST_TICKERS]
         opened = Open(channel.name, sid, tuple(channel.confirmed))
-        if not self.wanted:
+        if channel.closing or not self.wanted:
             # An empty list could mean every market: leave the channel instead.
+            channel.closing = True
             channel.ask(self._next(), now_us)
             yield self._codec.unsubscribe(self._command, opened)
         elif missing:
@@ -179,18 +248,24 @@ class Subscriptions:
     def _snapshots(self, now_us: Micros) -> Iterator[str]:
         """Ask for the books that have been lost, or that did not come by themselves."""
         book = self._markets[BOOK]
-        if book.sid is None:
+        if book.sid is None or now_us < self._look_us:
             return
-        late: list[Ticker] = []
-        for ticker, asked_us in self.awaiting.items():
-            if ticker not in book.confirmed:
-                continue
-            if asked_us is None or now_us >= asked_us + SNAPSHOT_WITHIN_US:
-                late.append(ticker)
+        late = [
+            ticker
+            for ticker, due_us in self.awaiting.items()
+            if due_us <= now_us and ticker in book.confirmed and not book.is_leaving(ticker)
+        ]
+        if not late:
+            return
+        # When one snapshot after the other is lost again, do not ask with every message.
+        self._look_us = now_us + LOOK_EVERY_US
+        self._vain += 1
+        first, opened = self._command + 1, Open(BOOK, book.sid)
         for start in range(0, len(late), MOST_TICKERS):
             part = late[start : start + MOST_TICKERS]
-            self.awaiting.update(dict.fromkeys(part, now_us))
-            yield self._codec.update(self._next(), Open(BOOK, book.sid), "get_snapshot", part)
+            self.awaiting.update(dict.fromkeys(part, now_us + SNAPSHOT_WITHIN_US))
+            yield self._codec.update(self._next(), opened, "get_snapshot", part)
+        self._looks = range(first, self._command + 1)
 
     def _subscribe(self, channel: Channel, tickers: tuple[Ticker, ...], now_us: Micros) -> str:
         # One command per channel: a refused channel must not take the others with it.
@@ -203,27 +278,43 @@ class Subscriptions:
 
     # ---------------------------------------------------------------------------- replies
 
-    def subscribed(self, reply: Subscribed, now_us: Micros) -> None:
-        """Note that a channel is open, with the markets it was asked for."""
+    def subscribed(self, reply: Subscribed, now_us: Micros) -> tuple[Ticker, ...]:
+        """Note that a channel is open, with the markets it was asked for.
+
+        Returns:
+            The markets whose books were sound, if they came by another subscription.
+        """
         self.due_us = 0
         channel = self._markets.get(reply.channel) or self._account.get(reply.channel)
         if channel is None:
-            return
+            return ()
+        answered = channel.asked is not None and reply.id in {channel.asked, None}
+        if channel.sid is not None and not answered:
+            return ()  # an old reply that comes again
+        requested, lost = channel.requested, tuple[Ticker, ...]()
+        if channel.sid not in {None, reply.sid}:
+            lost = self._close(channel, now_us)
         channel.sid = reply.sid
-        if channel.asked is not None and reply.id in {channel.asked, None}:
-            self._confirm(channel, channel.requested, now_us)
+        if answered:
             channel.asked = None
+            self._confirm(channel, requested, now_us)
+        return lost
 
-    def updated(self, reply: Updated, now_us: Micros) -> None:
-        """Note that a command was done; a list in the reply is the truth about the channel."""
+    def updated(self, reply: Updated, now_us: Micros) -> tuple[Ticker, ...]:
+        """Note that a command was done; a list in the reply is the truth about the channel.
+
+        Returns:
+            The markets whose books were sound and get no changes any more.
+        """
         self.due_us = 0
         channel = self._of(reply.sid)
         if channel is None:
-            return
+            return ()
         answered = reply.id is not None and reply.id == channel.asked
+        before = tuple(channel.confirmed)
         if reply.tickers is not None:
             kept = set(reply.tickers)
-            channel.confirmed = {t: None for t in channel.confirmed if t in kept}
+            channel.confirmed = {t: None for t in before if t in kept}
             self._confirm(channel, reply.tickers, now_us)
         elif answered and channel.adds:
             self._confirm(channel, channel.requested, now_us)
@@ -232,36 +323,58 @@ class Subscriptions:
                 channel.confirmed.pop(ticker, None)
         if answered:
             channel.asked = None
+        gone = (t for t in before if t not in channel.confirmed)
+        return self.lose(gone, now_us) if channel.name == BOOK else ()
 
-    def unsubscribed(self, reply: Unsubscribed) -> None:
-        """Note that a channel is closed."""
+    def unsubscribed(self, reply: Unsubscribed, now_us: Micros) -> tuple[Ticker, ...]:
+        """Note that a channel is closed; return the markets whose books were sound."""
         self.due_us = 0
         channel = self._of(reply.sid)
-        if channel is not None:
-            channel.close()
+        return () if channel is None else self._close(channel, now_us)
 
     def refused(self, reply: Refused, now_us: Micros) -> tuple[Ticker, ...]:
         """Note an error; return the markets whose books it leaves dark."""
         self.due_us = 0
-        asking = [
-            channel
-            for channel in (*self._markets.values(), *self._account.values())
-            if reply.id is not None and channel.asked == reply.id
-        ]
+        asking = self._asking(reply.id)
         dead = self._of(reply.sid) if reply.code in DEAD else None
-        if dead is None and reply.code == UNKNOWN_SID and asking:
-            dead = asking[0]
+        if dead is None and reply.code == UNKNOWN_SID:
+            dead = asking
         if dead is not None:
-            lost = self.lose(self.followed()) if dead.name == BOOK else ()
-            dead.close()
-            return lost
-        for channel in asking:
-            channel.asked = None
-            if not reply.tickers:
-                channel.retry_us = now_us + RETRY_AFTER_US
-        for ticker in reply.tickers:
-            self._refused[ticker] = now_us + RETRY_AFTER_US
+            return self._close(dead, now_us)
+        if asking is None:
+            return ()
+        self._not_done(asking, reply, now_us)
+        if asking.name != BOOK:
+            return ()
+        self.lose(reply.tickers, now_us)
         return tuple(t for t in reply.tickers if t in self.wanted)
+
+    def _not_done(self, channel: Channel, reply: Refused, now_us: Micros) -> None:
+        if reply.id != channel.asked:  # it asked for snapshots: these markets are not there
+            for ticker in reply.tickers:
+                channel.confirmed.pop(ticker, None)
+        else:
+            if not reply.tickers or not channel.adds:
+                channel.retry_us = now_us + RETRY_AFTER_US
+            if not channel.adds:
+                channel.give_up(self.wanted)
+            channel.asked = None
+        again = dict.fromkeys(reply.tickers, now_us + RETRY_AFTER_US)
+        self._refused |= {ticker: at_us for ticker, at_us in again.items() if ticker in self.wanted}
+
+    def _asking(self, command: int | None) -> Channel | None:
+        """Return the channel that a command was about, if it is one of the last."""
+        if command is None:
+            return None
+        if command in self._looks:
+            return self._markets[BOOK]
+        channels = (*self._markets.values(), *self._account.values())
+        return next((channel for channel in channels if channel.asked == command), None)
+
+    def _close(self, channel: Channel, now_us: Micros) -> tuple[Ticker, ...]:
+        lost = self.lose(channel.confirmed, now_us) if channel.name == BOOK else ()
+        channel.close()
+        return lost
 
     def _confirm(self, channel: Channel, tickers: Iterable[Ticker], now_us: Micros) -> None:
         for ticker in tickers:
@@ -269,7 +382,8 @@ class Subscriptions:
                 channel.confirmed[ticker] = None
                 self._refused.pop(ticker, None)
                 if channel.name == BOOK and ticker in self.awaiting:
-                    self.awaiting[ticker] = now_us  # its snapshot is on the way by itself
+                    # Its snapshot is on the way by itself.
+                    self.awaiting[ticker] = now_us + SNAPSHOT_WITHIN_US
 
     def _of(self, sid: int | None) -> Channel | None:
         if sid is None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.kalshi.sequence import Sequence
+from plugins.kalshi.sequence import CONTROL, REPLY, Sequence
 
 
 def taken(*steps):
@@ -63,3 +63,48 @@ def test_a_repeat_after_a_data_message_is_never_excused():
 
 def test_messages_without_a_number_are_outside():
     assert taken((None, False), (1, False), (None, True), (2, False)) == [True] * 4
+
+
+@pytest.mark.parametrize("kind", [CONTROL, REPLY])
+def test_once_seen_to_repeat_a_number_ahead_tells_of_a_loss(kind):
+    sequence = Sequence()
+    seen = [sequence.follows(1), sequence.passes(1, kind), sequence.follows(2)]
+
+    assert seen == [True, True, True]
+    assert not sequence.passes(3, kind)
+    assert sequence.follows(4)
+
+
+def test_what_one_subscription_shows_is_known_of_all():
+    repeats = set()
+    first, second = Sequence(repeats), Sequence(repeats)
+    first.follows(1)
+    first.passes(1)
+    second.follows(1)
+
+    assert not second.passes(2)
+
+
+def test_a_number_that_was_believed_taken_is_doubted_when_the_habit_shows():
+    sequence = Sequence()
+    believed = [sequence.follows(1), sequence.passes(2), sequence.follows(3)]
+
+    assert believed == [True, True, True]
+    assert not sequence.passes(3)
+
+
+def test_a_data_message_after_an_answer_of_its_number_is_never_excused():
+    sequence = Sequence()
+    sequence.follows(1)
+    sequence.passes(2, REPLY)
+
+    assert not sequence.follows(2)
+
+
+def test_what_later_numbers_have_passed_is_out_of_date():
+    sequence = Sequence()
+    fresh = sequence.is_past(1)
+    sequence.follows(5)
+
+    assert not fresh
+    assert [sequence.is_past(seq) for seq in (4, 5, 6, None)] == [True, False, False, False]

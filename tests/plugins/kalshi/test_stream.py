@@ -209,6 +209,147 @@ def test_a_delta_that_can_not_be_read_loses_that_book_only(follow, server):
     assert events(heard, BookInvalidated)[0].ticker == "A"
 
 
+def test_a_snapshot_that_comes_again_late_is_no_news(follow, server):
+    async def main(heard, run, exchange):
+        server.answers_commands = False
+        old = server.snapshot("A")
+        await server.socket.say(old, server.delta("A"), old)
+        await settle(run)
+
+    heard = follow(main)
+    assert kinds(heard) == ["BookReplaced", "BookChanged", "BookInvalidated", "BookInvalidated"]
+
+
+def test_an_answer_that_comes_late_is_no_news(follow, server):
+    async def main(heard, run, exchange):
+        server.answers_commands = False
+        answer, later = server.snapshot("A", reply_to=9), server.delta("A")
+        await server.socket.say(later, answer)
+        await settle(run)
+
+    assert kinds(follow(main)) == ["BookInvalidated", "BookInvalidated"]
+
+
+def test_a_loss_before_an_answer_loses_the_other_books(follow, server):
+    async def main(heard, run, exchange):
+        server.answers_commands = False
+        assert server.delta("B")
+        await server.socket.say(server.snapshot("A", reply_to=9))
+        await settle(run)
+
+    heard = follow(main)
+    assert kinds(heard) == ["BookInvalidated", "BookInvalidated", "BookReplaced"]
+    assert events(heard, BookReplaced)[0].ticker == "A"
+
+
+@pytest.mark.parametrize("message", ["delta", "snapshot"])
+def test_a_subscription_that_is_gone_says_nothing_any_more(follow, server, message):
+    async def main(heard, run, exchange):
+        sid = server.sid("orderbook_delta")
+        late = server.delta("A") if message == "delta" else server.snapshot("A")
+        await server.socket.say({"type": "error", "sid": sid, "msg": {"code": 10, "msg": "x"}})
+        await settle(run)
+        heard.clear()
+        assert server.sid("orderbook_delta") != sid
+        await server.socket.say(late)
+        await settle(run)
+
+    assert follow(main) == []
+
+
+def test_a_list_that_leaves_a_market_out_loses_its_book_and_adds_it_again(follow, server):
+    async def main(heard, run, exchange):
+        sid = server.sid("orderbook_delta")
+        ok = {"type": "ok", "sid": sid, "seq": server.next_seq("orderbook_delta")}
+        server._listed["orderbook_delta"].remove("A")
+        await server.socket.say({**ok, "msg": {"market_tickers": ["B"]}})
+        await settle(run)
+        asked = server.socket.sent("update_subscription")[-1]
+        assert (asked["action"], asked["market_tickers"]) == ("add_markets", ["A"])
+
+    heard = follow(main)
+    assert kinds(heard) == ["BookInvalidated", "BookReplaced"]
+    assert {event.ticker for batch in heard for event in batch} == {"A"}
+
+
+def test_a_refusal_on_another_channel_leaves_the_book_alone(follow, server):
+    async def main(heard, run, exchange):
+        server.answers_commands = False
+        await exchange.subscribe(["C"])
+        await settle(run)
+        asked = {c["params"]["sids"][0]: c["id"] for c in server.socket.commands[-3:]}
+        msg = {"code": 26, "msg": "limit", "market_tickers": ["C"]}
+        await server.socket.say(
+            server.snapshot("C"), {"type": "error", "id": asked[server.sid("trade")], "msg": msg}
+        )
+        await settle(run)
+
+    assert kinds(follow(main)) == ["BookReplaced"]
+
+
+def test_books_of_a_connection_that_never_was_whole_are_lost_with_it(follow, server):
+    async def main(heard, run, exchange):
+        await server.socket.drop()
+        server.answers_commands = False
+        await run.clock.sleep(1.1)
+        opened = [c for c in server.socket.commands if c["params"]["channels"][0].startswith("ord")]
+        await server.socket.say(*server.replies(opened[0]))
+        await settle(run)
+        await server.socket.drop()
+        await settle(run)
+
+    assert kinds(follow(main)) == [
+        "StreamLost",
+        *["BookReplaced"] * 2,
+        *["BookInvalidated"] * 2,
+    ]
+
+
+def test_books_that_are_lost_again_and_again_are_asked_for_once_a_second(follow, server):
+    async def main(heard, run, exchange):
+        before = len(server.socket.commands)
+        for _ in range(50):
+            server.next_seq("orderbook_delta")
+            await server.socket.say(server.delta("A"))
+            await run.clock.sleep(0.1)
+        assert 4 <= len(server.socket.commands) - before <= 6
+
+    follow(main)
+
+
+def test_books_that_never_come_are_had_by_subscribing_anew(follow, server):
+    async def main(heard, run, exchange):
+        server.next_seq("orderbook_delta")
+        replies, server.replies = server.replies, lambda _: []
+        await server.socket.say(server.delta("A"))
+        for _ in range(4):
+            await run.clock.sleep(10)
+            await server.socket.ping()
+        server.replies = replies
+        await run.clock.sleep(10)
+        await server.socket.ping()
+        await settle(run)
+
+    heard = follow(main)
+    assert [event.ticker for event in events(heard, BookReplaced)] == ["A", "B"]
+    assert server.socket.sent("unsubscribe")
+
+
+def test_yes_prices_are_declined_in_words_whatever_the_default(follow, server):
+    async def main(heard, run, exchange):
+        await server.socket.drop()
+        await run.clock.sleep(2)
+
+    follow(main)
+    told = [
+        params["use_yes_price"]
+        for socket in server.sockets
+        for params in socket.sent("subscribe")
+        if params["channels"] == ["orderbook_delta"]
+    ]
+    assert told == [False, False]
+
+
 def test_an_unknown_type_on_the_books_channel_loses_every_book(follow, server):
     async def main(heard, run, exchange):
         frame = {"type": "orderbook_rebuild", "sid": server.sid("orderbook_delta")}

@@ -125,7 +125,7 @@ def test_the_last_dropped_market_closes_the_channels(subscriptions):
 
     assert [c["params"] for c in commands] == [{"sids": [sid]} for sid in (4, 5, 6)]
     for sid in (4, 5, 6):
-        subscriptions.unsubscribed(Unsubscribed(sid, 9, None))
+        subscriptions.unsubscribed(Unsubscribed(sid, 9, None), 0)
     assert asked(subscriptions) == []
 
 
@@ -222,8 +222,8 @@ def test_lost_books_are_asked_for_at_once_and_again_if_they_do_not_come(subscrip
     subscriptions.want(["A", "B"])
     settle(subscriptions)
 
-    assert subscriptions.lose(["A", "B", "unwanted"]) == ("A", "B")
-    assert subscriptions.lose(["A"]) == ()
+    assert subscriptions.lose(["A", "B", "unwanted"], 0) == ("A", "B")
+    assert subscriptions.lose(["A"], 0) == ()
 
     snapshot = [("update_subscription", "get_snapshot", ("A", "B"))]
     assert briefly(asked(subscriptions)) == snapshot
@@ -258,3 +258,61 @@ def test_a_subscription_number_tells_its_channel(subscriptions):
     assert subscriptions.name_of(1) == "fill"
     assert subscriptions.name_of(99) is None
     assert subscriptions.name_of(None) is None
+
+
+def test_a_market_added_without_an_answer_and_no_longer_wanted_is_taken_away(subscriptions):
+    subscriptions.want(["A"])
+    settle(subscriptions)
+    subscriptions.want(["B"])
+    asked(subscriptions)
+    subscriptions.drop(["B"])
+
+    later = asked(subscriptions, 10 * SECOND)
+
+    assert briefly(later) == [("update_subscription", "delete_markets", ("B",))] * 3
+
+
+def test_a_market_whose_removal_was_not_answered_is_added_again(subscriptions):
+    subscriptions.want(["A", "B"])
+    settle(subscriptions)
+    subscriptions.drop(["B"])
+    asked(subscriptions)
+    subscriptions.want(["B"])
+
+    assert not subscriptions.takes("B", is_reply=True)
+    later = asked(subscriptions, 10 * SECOND)
+    assert briefly(later) == [("update_subscription", "add_markets", ("B",))] * 3
+
+
+def test_a_channel_that_is_being_left_is_left_before_it_is_opened_again(subscriptions):
+    subscriptions.want(["A"])
+    settle(subscriptions)
+    subscriptions.drop(["A"])
+    asked(subscriptions)
+    subscriptions.want(["A"])
+
+    assert not subscriptions.takes("A", is_reply=False)
+    assert [c["cmd"] for c in asked(subscriptions, 10 * SECOND)] == ["unsubscribe"] * 3
+    for sid in (4, 5, 6):
+        subscriptions.unsubscribed(Unsubscribed(sid, None, None), 0)
+    assert [c["cmd"] for c in asked(subscriptions, 10 * SECOND)] == ["subscribe"] * 3
+
+
+def test_a_snapshot_refused_for_an_unknown_number_opens_the_channel_anew(subscriptions):
+    subscriptions.want(["A"])
+    settle(subscriptions)
+    subscriptions.lose(["A"], 0)
+    (look,) = asked(subscriptions)
+
+    subscriptions.refused(Refused(None, None, look["id"], 7, "unknown sid", ()), 0)
+
+    assert briefly(asked(subscriptions)) == [("subscribe", None, ("A",))]
+
+
+def test_an_old_answer_does_not_bring_an_old_number_back(subscriptions):
+    subscriptions.want(["A"])
+    settle(subscriptions)
+
+    assert subscriptions.subscribed(Subscribed(99, None, 4, "orderbook_delta"), 0) == ()
+
+    assert subscriptions.book_sid == SIDS["orderbook_delta"]
