@@ -208,7 +208,8 @@ class MarketWatch:
         while True:
             await self._clock.sleep(POLL_EVERY_S)
             self.markets_uncertain()
-            for ticker in tuple(self._stream().subscriptions.awaiting):
+            stream = self._stream()
+            for ticker in () if stream.is_lost else tuple(stream.subscriptions.awaiting):
                 await self._fetch_book(ticker)
 
     async def _fetch_book(self, ticker: Ticker) -> None:
