@@ -24,6 +24,7 @@ from plugins.kalshi.codec.cents_stream import CentsStream
 from plugins.kalshi.codec.cents_values import ONE_CENT_E4, ONE_CENT_E6, ladder, optional_e2
 from plugins.kalshi.codec.extras import Extras
 from plugins.kalshi.codec.numbers import time_us
+from plugins.kalshi.refusals import not_done
 
 ORDERS: Final = "/portfolio/orders"
 _SECOND_US: Final = 1_000_000
@@ -168,10 +169,14 @@ class Cents(CentsStream):
         )
 
     def cancelled(self, cancel: CancelOrder, body: bytes) -> Outcome:
-        """Read the reply to a cancel: 204 has no body, and none is looked for.
+        """Read the reply to a cancel: 204 has no body.
 
         The exchange of that era answered 200 with the order and what was taken out of the book.
+        A body that is an error, or no object at all, is no word of the exchange on a cancel.
         """
+        doubt = not_done(body, "cancel")
+        if doubt is not None:
+            return doubt
         taken_out = None
         if body:
             try:

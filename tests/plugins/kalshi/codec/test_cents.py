@@ -205,12 +205,19 @@ def test_a_cancel_is_a_delete_of_the_order(cents):
 
 @pytest.mark.parametrize(
     ("body", "taken_out"),
-    [(b"", None), (b'{"order": {}, "reduced_by": 3}', 300), (b"<html>", None), (b"{}", None)],
+    [(b"", None), (b'{"order": {}, "reduced_by": 3}', 300), (b"{}", None)],
 )
 def test_a_cancel_that_was_taken_needs_no_body(cents, body, taken_out):
     assert cents.cancelled(CANCEL, body) == Accepted(
         order_id="abc-123", filled_e2=None, remaining_e2=0, cancelled_e2=taken_out
     )
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"[]", b'{"error": {"code": "internal_error"}}', b'{"code": "x"}', b"\xff"]
+)
+def test_a_success_that_tells_something_else_than_a_cancel_is_unknown(cents, body):
+    assert isinstance(cents.cancelled(CANCEL, body), Unknown)
 
 
 def test_everything_is_cancelled_order_by_order(cents):
