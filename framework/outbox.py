@@ -107,8 +107,9 @@ class Outbox:
         now = self._clock.now_us()
         self._deliver(
             [
-                submitted(order, outcome, now)
+                event
                 for order, outcome in zip(orders, outcomes, strict=True)
+                for event in submitted(order, outcome, now)
             ]
         )
 
@@ -143,33 +144,40 @@ class Outbox:
         await self._exchange.unsubscribe(tickers)
 
 
-def submitted(order: Order, outcome: Outcome, at_us: Micros) -> AnyEvent:
+def submitted(order: Order, outcome: Outcome, at_us: Micros) -> tuple[AnyEvent, ...]:
     """Return what the answer to an order says.
 
-    An acceptance that leaves out how much was filled says only that the order is there.
+    An acceptance that leaves out how much was filled says only that the order is there. When
+    nothing rests of it either, it may have traded whole: it counts as if it worked until a query
+    has told.
     """
     match outcome:
+        case Accepted(filled_e2=None, remaining_e2=0):
+            doubt = Unknown(reason="its answer leaves out how much of it has traded")
+            there = Accepted(order_id=outcome.order_id, filled_e2=None, remaining_e2=None)
+            return (*submitted(order, there, at_us), *submitted(order, doubt, at_us))
         case Accepted():
             filled = outcome.filled_e2 or 0
             left = outcome.remaining_e2
-            return OrderAccepted(
+            accepted = OrderAccepted(
                 at_us=at_us,
                 client_order_id=order.client_order_id,
                 order_id=outcome.order_id,
                 filled_e2=filled,
                 remaining_e2=order.quantity_e2 - filled if left is None else left,
             )
+            return (accepted,)
         case Rejected():
-            return OrderRejected(
+            rejected = OrderRejected(
                 at_us=at_us,
                 client_order_id=order.client_order_id,
                 code=outcome.code,
                 message=outcome.message,
             )
-        case Unknown():
-            return OrderUnknown(
-                at_us=at_us, client_order_id=order.client_order_id, reason=outcome.reason
-            )
+            return (rejected,)
+        case Unknown(reason=reason):
+            lost = OrderUnknown(at_us=at_us, client_order_id=order.client_order_id, reason=reason)
+            return (lost,)
 
 
 def amended(command: AmendOrder, outcome: Outcome, at_us: Micros) -> AnyEvent:

@@ -181,7 +181,17 @@ async def test_refused_credentials_end_the_run():
     ],
 )
 def test_what_the_answer_to_an_order_says(outcome, event):
-    assert submitted(order(), outcome, NOW_US) == event
+    assert submitted(order(), outcome, NOW_US) == (event,)
+
+
+def test_an_ended_order_that_does_not_say_what_it_traded_counts_whole_until_asked_about():
+    ended = Accepted(order_id="x", filled_e2=None, remaining_e2=0)
+
+    there, doubt = submitted(order(), ended, NOW_US)
+
+    assert isinstance(there, OrderAccepted)
+    assert (there.order_id, there.filled_e2, there.remaining_e2) == ("x", 0, 10_00)
+    assert isinstance(doubt, OrderUnknown)
 
 
 AMEND = AmendOrder(
