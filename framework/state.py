@@ -256,12 +256,14 @@ class State:
             self.portfolio.adopt(live.order.ticker, live.order.strategy)
 
     def cancelled(self, event: OrderCancelled) -> None:
-        """An order left the book."""
+        """An order left the book; who does not say what it had traded is asked."""
         live = self.orders.find(event.client_order_id, event.order_id)
         if live is not None:
             self.learn(live, event.order_id)
             self.orders.report(live, event.filled_e2)
             self.take(live, OrderFact.CANCELLED)
+            if event.filled_e2 is None:
+                self.questions[live.order.client_order_id] = None
 
     def lose_order(self, event: OrderUnknown) -> None:
         """Nobody can say what became of a write."""

@@ -655,6 +655,15 @@ def test_an_exit_that_shrinks_keeps_what_it_has_sold_in_its_total():
     assert play.engine.state.orders.find(play.order.client_order_id).remaining_e2 == 3_00
 
 
+def test_a_cancel_that_does_not_say_what_had_traded_is_followed_by_a_question():
+    play = following(Buyer(), Sizer()).event(bids()).expect(SubmitOrder)
+    play.event(accepted(play))
+
+    play.event(cancelled(play, filled_e2=None))
+
+    assert any(isinstance(command, QueryOrder) for command in play.records[-1].commands)
+
+
 # ------------------------------------------------------------------------------- amending
 
 LATER = NOW_US + 5 * SECOND
