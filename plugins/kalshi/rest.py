@@ -257,8 +257,8 @@ class Rest:
         """Write a request out as it goes over the wire."""
         headers = None
         path = url.raw_path.partition(b"?")[0].decode()
-        if self.presigned is not None:
-            headers = self.presigned.take(request.method, path)
+        if self.presigned is not None and request.path == request.template:
+            headers = self.presigned.take(request.method, path)  # no other path comes twice
         signed = headers or self._signer.headers(request.method, path, self._clock.now_us())
         lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
         if request.body:

@@ -501,6 +501,23 @@ def test_an_order_soon_after_another_carries_a_set_that_was_signed_ahead(write_r
     assert 0 < second - first < 100
 
 
+def test_an_amendment_takes_no_set_and_spoils_none(write_rest, server):
+    amend = Request(
+        method="POST", path=f"{ORDERS}/x/amend", template=f"{ORDERS}/{{order_id}}/amend", body=b"{}"
+    )
+    server.always("POST", ORDERS, (201, {}))
+    server.always("POST", f"{ORDERS}/x/amend", (200, {}))
+
+    async def main(rest, run):
+        await rest.write(ORDER, urgent=True)
+        await run.clock.sleep(0.5)
+        await rest.write(amend, urgent=True)
+        await rest.write(ORDER, urgent=True)
+        return rest.presigned.used
+
+    assert write_rest(main) == 1
+
+
 def test_a_set_that_is_too_old_is_not_used(write_rest, server):
     server.always("POST", ORDERS, (201, {}))
 
