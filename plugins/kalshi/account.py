@@ -3,6 +3,9 @@
 The exchange's lists lag behind its matching. Which moment they show is asked first, so what is
 read afterwards is at least that new; a list with a missing page or an unreadable row is
 incomplete, and so no proof of absence.
+
+These reads go before the others that wait for the budget: after a lost connection hundreds of
+markets are read again, and a missed fill or an order of unknown fate must not wait for them.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -137,7 +140,9 @@ class AccountReader:
         if not self._codec.reach.as_of:
             return self._rest.now_us()
         try:
-            return self._codec.as_of(await self._rest.get("/exchange/user_data_timestamp"))
+            return self._codec.as_of(
+                await self._rest.get("/exchange/user_data_timestamp", urgent=True)
+            )
         except AuthError:
             raise
         except ExchangeError:
@@ -146,7 +151,10 @@ class AccountReader:
     async def _by_id(self, query: QueryOrder, order_id: str, as_of_us: Micros) -> Found:
         try:
             found = await self._rest.get(
-                f"{_ORDERS}/{order_id}", self._scope, template=f"{_ORDERS}/{{order_id}}"
+                f"{_ORDERS}/{order_id}",
+                self._scope,
+                template=f"{_ORDERS}/{{order_id}}",
+                urgent=True,
             )
         except ExchangeError as fault:
             if fault.status == 404:
@@ -178,7 +186,7 @@ class AccountReader:
         if await self._history.cutoff() is None:
             return Absent(as_of_us=as_of_us)
         unreadable = False
-        async for row in self._history.rows("orders", {"ticker": query.ticker}):
+        async for row in self._history.rows("orders", {"ticker": query.ticker}, urgent=True):
             order = self._codec.order(row)
             if order is None:
                 unreadable = True
@@ -241,7 +249,9 @@ class AccountReader:
 
     async def _balances(self) -> tuple[tuple[int, int], ...] | None:
         try:
-            return self._codec.balances(await self._rest.get("/portfolio/balance", self._scope))
+            return self._codec.balances(
+                await self._rest.get("/portfolio/balance", self._scope, urgent=True)
+            )
         except AuthError:
             raise
         except ExchangeError as fault:
@@ -251,7 +261,7 @@ class AccountReader:
     def _pages(self, path: str, query: Query, key: str) -> AsyncIterator[Json]:
         rows = self._codec.reach.page_rows
         limit: Query = {} if rows is None else {"limit": rows}
-        return self._rest.pages(path, {**limit, **query, **self._scope}, key)
+        return self._rest.pages(path, {**limit, **query, **self._scope}, key, urgent=True)
 
 
 def _named(fills: list[Fill], orders: list[RemoteOrder]) -> tuple[Fill, ...]:

@@ -51,7 +51,7 @@ class History:
         if self._absent or (self._read_us is not None and now_us - self._read_us < _KEPT_US):
             return self._cutoff
         try:
-            found = await self._rest.get(CUTOFF)
+            found = await self._rest.get(CUTOFF, urgent=True)
         except ExchangeError as fault:
             if fault.status != 404:
                 raise
@@ -165,8 +165,8 @@ class History:
             self._rest, drift, "/historical/positions", query, "market_positions", MarketPosition
         )
 
-    def rows(self, name: str, query: Query) -> AsyncIterator[Json]:
+    def rows(self, name: str, query: Query, *, urgent: bool = False) -> AsyncIterator[Json]:
         """Yield archived `fills` or `orders` as the exchange writes them."""
         return self._rest.pages(
-            f"/historical/{name}", {"limit": PAGE, **query, **self._scope}, name
+            f"/historical/{name}", {"limit": PAGE, **query, **self._scope}, name, urgent=urgent
         )

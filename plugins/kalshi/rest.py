@@ -156,8 +156,16 @@ class Rest:
                 self.limits.refused(request)
         raise problem
 
-    async def pages(self, path: str, query: Query, key: str) -> AsyncIterator[Json]:
+    async def pages(
+        self, path: str, query: Query, key: str, *, urgent: bool = False
+    ) -> AsyncIterator[Json]:
         """Read a list of objects, every page of it or an error.
+
+        Args:
+            path: Below the API's root.
+            query: The query of the URL, without a cursor.
+            key: Where in a page the list stands.
+            urgent: As for `get`, for each page.
 
         Raises:
             AuthError: as for `get`.
@@ -167,7 +175,8 @@ class Rest:
         cursor = ""
         cursors = {cursor}
         while True:
-            page = await self.get(path, {**query, "cursor": cursor} if cursor else query)
+            asked = {**query, "cursor": cursor} if cursor else query
+            page = await self.get(path, asked, urgent=urgent)
             rows = page.get(key)
             if not isinstance(rows, list):
                 raise ExchangeError(f"GET {path}: the page holds no list {key}")

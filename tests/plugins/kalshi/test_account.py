@@ -1,3 +1,4 @@
+import anyio
 import pytest
 
 from framework.errors import AuthError
@@ -346,3 +347,21 @@ def test_an_archive_that_can_not_be_read_proves_nothing(read, server, answer):
     server.always("GET", "/historical/orders", answer)
 
     assert isinstance(read(lambda reader: reader.find(BY_ID)), Unknown)
+
+
+@pytest.mark.parametrize("ask", [lambda reader: reader.find(BY_CLIENT_ID), whole])
+def test_the_account_does_not_queue_behind_hundreds_of_markets(read_rest, codec, server, ask):
+    server.always("GET", "/markets/A", {"market": {}})
+
+    async def main(rest, run):
+        history = History(rest, codec, run.clock)
+        reader = AccountReader(rest, codec, history, subaccount=None)
+        async with anyio.create_task_group() as markets:
+            for _ in range(100):
+                markets.start_soon(rest.get, "/markets/A")
+            await run.clock.sleep(0.1)
+            await ask(reader)
+            markets.cancel_scope.cancel()
+        return sum(seen.path.endswith("/markets/A") for seen in server.requests)
+
+    assert read_rest(main) < 60
