@@ -113,7 +113,7 @@ class KalshiExchange:
         self._catalog = Catalog(rest, codec, fees, history, exclude_combos=exclude_combos)
         self._status = StatusWatch(rest, codec.drift, run.clock, self._emit)
         self._reader = AccountReader(rest, codec, history, subaccount=subaccount)
-        portfolio = Portfolio(rest, codec, subaccount=subaccount, writes=self._writes)
+        portfolio = Portfolio(writing, codec, subaccount=subaccount)
         self.reads = Reads(rest, codec, self._catalog, history, portfolio)
         self._markets = self._market_watch()
         self._stream = Stream(

@@ -6,24 +6,24 @@ The engine's own view, with how far each list can be trusted, is `plugins.kalshi
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from framework.errors import ExchangeError
-from framework.exchange import Outcome, Rejected, Unknown
+from framework.exchange import Outcome, Unknown
 from framework.model.account import RemoteOrder
 from framework.model.market import Settlement, moment
 from framework.model.orders import Fill
 from framework.model.units import Ticker, money_of, to_e6
 from plugins.kalshi import bodies
 from plugins.kalshi.codec import Codec, Query, Request
-from plugins.kalshi.lane import Lost
 from plugins.kalshi.limits import AccountLimits
 from plugins.kalshi.pages import PAGE, bodies_of, given, needed
-from plugins.kalshi.refusals import outcome
-from plugins.kalshi.rest import Reply, Rest
+from plugins.kalshi.refusals import not_done
+from plugins.kalshi.writing import Writing
 
 _CENT_E6: Final = 10_000
 _SUBACCOUNTS: Final = "/portfolio/subaccounts"
@@ -174,12 +174,10 @@ class Tier(AccountLimits, frozen=True, kw_only=True):
 class Portfolio:
     """Reads the account, or one subaccount of it."""
 
-    def __init__(
-        self, rest: Rest, codec: Codec, *, subaccount: int | None = None, writes: bool = True
-    ) -> None:
-        self._rest = rest
+    def __init__(self, writing: Writing, codec: Codec, *, subaccount: int | None = None) -> None:
+        self._writing = writing
+        self._rest = writing.rest
         self._codec = codec
-        self._writes = writes
         self._scope: Query = {} if subaccount is None else {"subaccount": subaccount}
 
     async def balance(self) -> Balance:
@@ -285,13 +283,7 @@ class Portfolio:
 
     async def open_subaccount(self) -> int | Outcome:
         """Open the next subaccount; return its number, or why there is none, or none for sure."""
-        reply = await self._write(_SUBACCOUNTS, b"{}")
-        if not isinstance(reply, Reply):
-            return reply
-        try:
-            return msgspec.json.decode(reply.body, type=dict[str, int])["subaccount_number"]
-        except (msgspec.DecodeError, KeyError):
-            return Unknown(reason="the reply holds no subaccount_number")
+        return await self._writing.done(_post(_SUBACCOUNTS, b"{}"), _number, urgent=False)
 
     async def transfer(
         self, transfer_id: UUID, *, source: int, destination: int, amount: Decimal
@@ -317,22 +309,9 @@ class Portfolio:
             "to_subaccount": destination,
             "amount_cents": amount_e6 // _CENT_E6,
         }
-        reply = await self._write(f"{_SUBACCOUNTS}/transfer", msgspec.json.encode(body))
-        return None if isinstance(reply, Reply) else reply
-
-    async def _write(self, path: str, body: bytes) -> Reply | Outcome:
-        """Send a write once; return its success, or what is proved otherwise."""
-        if not self._writes:
-            return Rejected(code="paper", message="paper mode never writes to the exchange")
-        request = Request(method="POST", path=path, template=path, body=body)
-        reply = await self._rest.write(request, urgent=False)
-        if reply is None:
-            return Rejected(code="rate_limited", message="not sent: the write budget is used up")
-        if isinstance(reply, Lost):
-            return Unknown(reason=reply.reason)
-        if reply.status not in {200, 201}:
-            return outcome(reply.status, reply.body)
-        return reply
+        request = _post(f"{_SUBACCOUNTS}/transfer", msgspec.json.encode(body))
+        doubt = partial(not_done, what="transfer")
+        return await self._writing.done(request, doubt, urgent=False)
 
     # ------------------------------------------------------------------------------ paging
 
@@ -347,3 +326,14 @@ class Portfolio:
         self, path: str, key: str, into: type[_Row], query: Query
     ) -> AsyncIterator[_Row]:
         return bodies_of(self._rest, self._codec.drift, f"{_SUBACCOUNTS}{path}", query, key, into)
+
+
+def _post(path: str, body: bytes) -> Request:
+    return Request(method="POST", path=path, template=path, body=body)
+
+
+def _number(body: bytes) -> int | Unknown:
+    try:
+        return msgspec.json.decode(body, type=dict[str, int])["subaccount_number"]
+    except (msgspec.DecodeError, KeyError):
+        return Unknown(reason="the reply holds no subaccount_number")

@@ -5,9 +5,11 @@ import pytest
 
 from framework.errors import ExchangeError
 from framework.exchange import Rejected, Unknown
+from framework.run import Mode
 from plugins.kalshi.bodies import read
 from plugins.kalshi.codec import Drift
 from plugins.kalshi.portfolio import Balance, Portfolio
+from plugins.kalshi.writing import Writing
 
 TRANSFER = "/portfolio/subaccounts/transfer"
 ID = UUID("550e8400-e29b-41d4-a716-446655440000")
@@ -15,9 +17,9 @@ ID = UUID("550e8400-e29b-41d4-a716-446655440000")
 
 @pytest.fixture
 def portfolio(read_rest, codec):
-    def portfolio(test, **scope):
+    def portfolio(test, *, mode=Mode.SANDBOX, **scope):
         async def main(rest, run):
-            return await test(Portfolio(rest, codec, **scope))
+            return await test(Portfolio(Writing(rest, mode), codec, **scope))
 
         return read_rest(main)
 
@@ -159,7 +161,13 @@ def test_a_transfer_is_sent_once_in_cents_with_the_id_of_the_caller(portfolio, s
 
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [((409, {"error": {"code": "exists"}}), Rejected), ((500, b""), Unknown), ("cut", Unknown)],
+    [
+        ((409, {"error": {"code": "exists"}}), Rejected),
+        ((500, b""), Unknown),
+        ((200, {"error": {"code": "internal_error"}}), Unknown),
+        ((200, b"<html>"), Unknown),
+        ("cut", Unknown),
+    ],
 )
 def test_a_transfer_without_success_says_what_is_proved(portfolio, server, answer, kind):
     server.always("POST", TRANSFER, answer)
@@ -185,7 +193,7 @@ def test_paper_mode_moves_nothing(portfolio, server):
     async def main(account):
         return await account.transfer(ID, source=0, destination=1, amount=Decimal(1))
 
-    assert portfolio(main, writes=False).code == "paper"
+    assert portfolio(main, mode=Mode.PAPER).code == "paper"
     assert server.requests == []
 
 
