@@ -6,6 +6,7 @@ the settings from the models that read them, the map of modules from their docst
 """
 
 import ast
+import importlib.util
 import inspect
 import re
 import sys
@@ -21,12 +22,82 @@ from framework.discovery import discover
 from framework.implementations import hooks_of
 from framework.loader import class_of
 from framework.settings import FrameworkSettings, PluginTable
+from framework.testing.conformance import CASES, left_out
 
 PROJECT = Path(__file__).resolve().parents[1]
 HOOKSPECS = PROJECT / "framework" / "hookspecs.py"
 HOOK_TESTS = PROJECT / "tests" / "framework" / "test_hooks.py"
 ARCHITECTURE = PROJECT / "docs" / "architecture.md"
 NOTICE = "<!-- Written by `make docs`; change the code it describes, not this page. -->"
+
+CODES = "DOER"
+"""The groups of cases, in the order in which they are told."""
+TODAYS = "fixed-point"
+"""The dialect that the demo environment speaks."""
+CONFORMANCE_TESTS = PROJECT / "tests" / "conformance" / "test_kalshi.py"
+
+CONFORMANCE_INTRO = """\
+# Conformance
+
+What every exchange adapter must do, case by case: D data, O orders, E errors, R recovery.
+The cases are in `framework.testing.conformance`; they know neither a wire nor a plugin.
+
+## Which cases the Kalshi adapter plays
+
+In each dialect a case is played in memory and over a loopback socket, or its reason says why not.
+The column demo says which are also played on the exchange's demo environment: the others need somebody who moves the exchange, or lets it fail.
+That the suite can fail is tested, too: `tests/conformance/test_suite.py` plays it with adapters that are wrong.
+
+"""
+
+CONFORMANCE_OUTRO = """\
+## On the demo environment
+
+The same cases run on the exchange itself where a key of its demo environment is named:
+
+```
+export KALSHI_DEMO_KEY_ID=...
+export KALSHI_DEMO_PRIVATE_KEY_FILE=~/.kalshi/demo.pem
+.venv/bin/python -m pytest tests/conformance/test_demo.py
+```
+
+They read the account, and place orders of ten contracts at 0.50 in one market that bids YES at 0.60 or above; each case cancels what it left there, and no other order.
+Between the two nobody but the market decides whether such an order trades: use a demo account.
+`KALSHI_DEMO_MARKET` names the market; otherwise the first fitting one is taken.
+Without `KALSHI_DEMO_KEY_ID` these tests are not collected, so nothing is skipped.
+
+To rehearse it, start `framework sandbox serve --port 8900 --folder sandbox-keys`, set the two variables to what it prints, and these:
+
+```
+export KALSHI_DEMO_REST_URL=http://127.0.0.1:8900/trade-api/v2
+export KALSHI_DEMO_STREAM_URL=ws://127.0.0.1:8900/trade-api/ws/v2
+```
+
+## For an adapter of your own
+
+1. Write the `Counterpart` of each wire that your adapter speaks: the exchange's side, as a person behind its counter would move it. Its `stage` says which markets there are when a case begins. `tests/conformance/conftest.py` has one, over the embedded exchange.
+2. Open your adapter against a fresh counterpart for each case, start `bench.watch.listen` in a task of its own, and play.
+3. Run it on virtual time (`framework.clock.run_virtual`): cases wait for time-outs and back-offs.
+
+```text
+CAPABILITIES = MyCodec().capabilities
+
+@pytest.mark.parametrize("case", cases_for(CAPABILITIES), ids=str)
+def test_conforms(case):
+    async def main(clock):
+        counterpart = MyCounterpart(clock)
+        async with my_adapter(counterpart) as exchange, anyio.create_task_group() as tasks:
+            bench = Bench(exchange, counterpart, clock)
+            tasks.start_soon(bench.watch.listen)
+            await case.play(bench)
+            tasks.cancel_scope.cancel()
+
+    run_virtual(main)
+```
+
+`cases_for` leaves out what the adapter's `Capabilities` deny; `left_out` tells each such case with the reason.
+Against an exchange that nobody can move, take `cases_for(CAPABILITIES, alone=True)`, `alone(clock, plain, other)` as the counterpart, a `name` of its own for each `Bench`, and `tidy_up` after each case.
+"""
 
 HOOKS_INTRO = """\
 # Hooks
@@ -185,6 +256,38 @@ def table_of(model: type[BaseModel]) -> str:
     return "\n".join([*rows, ""]) if model.model_fields else "No settings.\n"
 
 
+# ------------------------------------------------------------------------------- conformance
+
+
+def conformance_page() -> str:
+    """Return docs/conformance.md."""
+    spec = importlib.util.spec_from_file_location("played", CONFORMANCE_TESTS)
+    if spec is None or spec.loader is None:
+        raise LookupError(f"{CONFORMANCE_TESTS.name} can't be imported")
+    played = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(played)
+    reasons = {
+        dialect: {case.code: why for case, why in left_out(capabilities)}
+        | {code: why for (of, code), why in played.LEFT_OUT.items() if of == dialect}
+        for dialect, capabilities in played.CAPABILITIES.items()
+    }
+    names = list(reasons)
+    rows = [
+        f"| case | claim | {' | '.join(names)} | demo |",
+        "| --- | --- |" + " --- |" * (len(names) + 1),
+    ]
+    for case in sorted(CASES, key=lambda case: (CODES.index(case.code[0]), case.code)):
+        cells = [reasons[name].get(case.code, "yes") for name in names]
+        cells.append("yes" if case.alone and case.code not in reasons[TODAYS] else "")
+        rows.append(f"| {case.code} | {case.title} | {' | '.join(cells)} |")
+    counts = [
+        f"{len(CASES)} cases",
+        *(f"{len(CASES) - len(reasons[name])} in {name}" for name in names),
+    ]
+    table = "\n".join([*rows, ""])
+    return f"{NOTICE}\n{CONFORMANCE_INTRO}{', '.join(counts)}.\n\n{table}\n{CONFORMANCE_OUTRO}"
+
+
 # ----------------------------------------------------------------------------------- modules
 
 
@@ -215,6 +318,7 @@ def reading_order(path: Path) -> tuple[str, bool, str]:
 
 PAGES = {
     ARCHITECTURE: architecture_page,
+    PROJECT / "docs" / "conformance.md": conformance_page,
     PROJECT / "docs" / "hooks.md": hooks_page,
     PROJECT / "docs" / "settings.md": settings_page,
 }

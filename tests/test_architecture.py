@@ -81,6 +81,7 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "framework/testing/conformance/orders.py": _CASES,
     "framework/testing/conformance/outcomes.py": _CASES,
     "framework/testing/conformance/recovery.py": _CASES,
+    "framework/testing/conformance/unmoved.py": _CASES,
     "framework/run.py": _SIGNATURES,
     "framework/state.py": _ENGINE,
     "framework/testing/playbook.py": "a test's own tool: tests/framework/test_engine.py is played on it",

@@ -70,7 +70,7 @@ def test_the_example_of_a_hook_is_a_whole_plugin(hook):
     assert [hook in vars(plugin) for plugin in plugins] == [True]
 
 
-@pytest.mark.parametrize("page", ["architecture.md", "hooks.md", "settings.md"])
+@pytest.mark.parametrize("page", ["architecture.md", "conformance.md", "hooks.md", "settings.md"])
 def test_a_generated_page_is_not_stale(page):
     write = {path.name: page for path, page in generator().PAGES.items()}[page]
 

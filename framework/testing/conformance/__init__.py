@@ -18,6 +18,7 @@ from framework.exchange import Capabilities
 from framework.testing.conformance import changes, data, errors, markets, orders, outcomes, recovery
 from framework.testing.conformance.bench import Bench, Case, Watch, expect
 from framework.testing.conformance.counterpart import Ask, Counterpart, Fault, Stage, StreamFault
+from framework.testing.conformance.unmoved import alone, quiet_market, tidy_up
 
 __all__ = [
     "CASES",
@@ -29,9 +30,12 @@ __all__ = [
     "Stage",
     "StreamFault",
     "Watch",
+    "alone",
     "cases_for",
     "expect",
     "left_out",
+    "quiet_market",
+    "tidy_up",
 ]
 
 CASES: Final[tuple[Case, ...]] = tuple(

@@ -90,9 +90,18 @@ class Bench:
         counterpart: The exchange's side.
         clock: The run's time.
         watch: What the adapter told so far.
+        name: What the ids of its orders begin with. An exchange that outlives the bench knows
+            old ids: give each bench a name of its own there.
     """
 
-    def __init__(self, exchange: Exchange, counterpart: Counterpart, clock: Clock) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        counterpart: Counterpart,
+        clock: Clock,
+        name: str = "conformance",
+    ) -> None:
+        self.name = name
         self.exchange = exchange
         self.counterpart = counterpart
         self.clock = clock
@@ -173,7 +182,7 @@ class Bench:
         """Return an order with an id of its own: ten YES at 0.50 in `plain`, which rests."""
         self._orders += 1
         return Order(
-            client_order_id=f"conformance-{self._orders}",
+            client_order_id=f"{self.name}-{self._orders}",
             ticker=ticker or self.plain,
             side=side,
             limit_e4=limit_e4,

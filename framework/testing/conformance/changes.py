@@ -39,7 +39,7 @@ async def cancels_the_rest(bench: Bench) -> None:
     expect(sum(e.fill.quantity_e2 for e in filled(bench, order)) == 8_000, "eighty filled")
 
 
-@case("O32")
+@case("O32", alone=True)
 async def cancels_nothing(bench: Bench) -> None:
     """A cancel of an order that nobody knows is a refusal."""
     order = bench.order()
@@ -90,7 +90,7 @@ async def cancels_all(bench: Bench) -> None:
     )
 
 
-@case("O36")
+@case("O36", alone=True)
 async def cancels_several(bench: Bench) -> None:
     """Several cancels have one outcome each, in their order."""
     first, taken = await rests(bench)
@@ -173,7 +173,7 @@ async def amends_to_take(bench: Bench) -> None:
     )
 
 
-@case("O53", needs=("amend",))
+@case("O53", needs=("amend",), alone=True)
 async def amends_too_late(bench: Bench) -> None:
     """An amendment of an order that ended is a refusal."""
     order, accepted = await rests(bench)

@@ -32,7 +32,7 @@ async def sends_several(bench: Bench) -> None:
         expect(row is not None and row.order_id == told, "its own outcome")
 
 
-@case("O41")
+@case("O41", alone=True)
 async def refuses_one(bench: Bench) -> None:
     """One order that is refused does not touch the others."""
     good, bad = bench.order(), bench.order(ticker="NOBODY-KNOWS-T1")
@@ -52,7 +52,7 @@ async def takes_an_id_once(bench: Bench) -> None:
     expect(not isinstance(outcome, Accepted) or outcome.order_id, "no second one")
 
 
-@case("O43")
+@case("O43", alone=True)
 async def finds_by_id(bench: Bench) -> None:
     """An order is found by the exchange's id."""
     order, accepted = await rests(bench)
@@ -66,7 +66,7 @@ async def finds_by_id(bench: Bench) -> None:
         )
 
 
-@case("O44", needs=("client_order_ids",))
+@case("O44", needs=("client_order_ids",), alone=True)
 async def finds_by_name(bench: Bench) -> None:
     """An order is found by our own id."""
     order, accepted = await rests(bench)
@@ -172,7 +172,7 @@ async def cancels_at_rest(bench: Bench) -> None:
     expect(isinstance(outcome, Accepted), "a cancel that is done")
 
 
-@case("O67")
+@case("O67", alone=True)
 async def names_reasons(bench: Bench) -> None:
     """A refusal names the exchange's reason."""
     outcome = await bench.send(bench.order(limit_e4=5_050))
@@ -189,7 +189,7 @@ async def sends_exact_size(bench: Bench) -> None:
         expect(row is not None and row.quantity_e2 == quantity_e2, f"{quantity_e2} at the exchange")
 
 
-@case("O69")
+@case("O69", alone=True)
 async def names_agree(bench: Bench) -> None:
     """A market's list and its orders use one name."""
     [market] = [m async for m in bench.exchange.markets(MarketQuery(tickers=(bench.plain,)))]
