@@ -45,8 +45,10 @@ The cases are in `framework.testing.conformance`; they know neither a wire nor a
 ## Which cases the Kalshi adapter plays
 
 In each dialect a case is played in memory and over a loopback socket, or its reason says why not.
-The column demo says which are also played on the exchange's demo environment: the others need somebody who moves the exchange, or lets it fail.
-That the suite can fail is tested, too: `tests/conformance/test_suite.py` plays it with adapters that are wrong.
+The column demo says which are also played on the exchange's demo environment: the others need
+somebody who moves the exchange, or lets it fail.
+That the suite can fail is tested, too: `tests/conformance/test_suite.py` plays it with adapters
+that are wrong.
 
 """
 
@@ -61,12 +63,14 @@ export KALSHI_DEMO_PRIVATE_KEY_FILE=~/.kalshi/demo.pem
 .venv/bin/python -m pytest tests/conformance/test_demo.py
 ```
 
-They read the account, and place orders of ten contracts at 0.50 in one market that bids YES at 0.60 or above; each case cancels what it left there, and no other order.
+They read the account, and place orders of ten contracts at 0.50 in one market that bids YES at
+0.60 or above; each case cancels what it left there, and no other order.
 Between the two nobody but the market decides whether such an order trades: use a demo account.
 `KALSHI_DEMO_MARKET` names the market; otherwise the first fitting one is taken.
 Without `KALSHI_DEMO_KEY_ID` these tests are not collected, so nothing is skipped.
 
-To rehearse it, start `framework sandbox serve --port 8900 --folder sandbox-keys`, set the two variables to what it prints, and these:
+To rehearse it, start `framework sandbox serve --port 8900 --folder sandbox-keys`, set the two
+variables to what it prints, and these:
 
 ```
 export KALSHI_DEMO_REST_URL=http://127.0.0.1:8900/trade-api/v2
@@ -75,8 +79,11 @@ export KALSHI_DEMO_STREAM_URL=ws://127.0.0.1:8900/trade-api/ws/v2
 
 ## For an adapter of your own
 
-1. Write the `Counterpart` of each wire that your adapter speaks: the exchange's side, as a person behind its counter would move it. Its `stage` says which markets there are when a case begins. `tests/conformance/conftest.py` has one, over the embedded exchange.
-2. Open your adapter against a fresh counterpart for each case, start `bench.watch.listen` in a task of its own, and play.
+1. Write the `Counterpart` of each wire that your adapter speaks: the exchange's side, as a person
+   behind its counter would move it. Its `stage` says which markets there are when a case begins.
+   `tests/conformance/conftest.py` has one, over the embedded exchange.
+2. Open your adapter against a fresh counterpart for each case, start `bench.watch.listen` in a
+   task of its own, and play.
 3. Run it on virtual time (`framework.clock.run_virtual`): cases wait for time-outs and back-offs.
 
 ```text
@@ -95,8 +102,11 @@ def test_conforms(case):
     run_virtual(main)
 ```
 
-`cases_for` leaves out what the adapter's `Capabilities` deny; `left_out` tells each such case with the reason.
-Against an exchange that nobody can move, take `cases_for(CAPABILITIES, alone=True)`, `alone(clock, plain, other)` as the counterpart, a `name` of its own for each `Bench`, and `tidy_up` after each case.
+`cases_for` leaves out what the adapter's `Capabilities` deny; `left_out` tells each such case
+with the reason.
+Against an exchange that nobody can move, take `cases_for(CAPABILITIES, alone=True)`,
+`alone(clock, plain, other)` as the counterpart, a `name` of its own for each `Bench`, and
+`tidy_up` after each case.
 """
 
 HOOKS_INTRO = """\

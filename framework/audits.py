@@ -64,7 +64,11 @@ class Audits:
         account = await self._exchange.account(recovered.since_us)
         if account.missing:
             what = ", ".join(account.missing)
-            raise ExchangeError(f"the account can't be read whole ({what}); start again later")
+            reason = "".join(f"; {last}" for last in self._exchange.surprises.unreadable[-1:])
+            raise ExchangeError(
+                f"the account can't be read whole ({what}){reason}. Check that the adapter's "
+                "settings name this exchange and its wire, or start again later"
+            )
         self._take(account, recovery=True)
 
     async def repeat(self, every_s: float) -> None:

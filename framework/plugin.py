@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from os import environ
 from pathlib import Path
-from stat import S_IRWXG, S_IRWXO
+from stat import S_IRWXG, S_IRWXO, S_ISDIR
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 import pluggy
@@ -61,11 +61,13 @@ class Secret(BaseModel):
         if self.env is not None:
             value = environ.get(self.env)
             if not value:
-                raise ConfigError(f"environment variable {self.env} is not set")
+                raise ConfigError(f"environment variable {self.env} is not set; export it")
             return value.encode()
         path = Path(self.file or "").expanduser()
         try:
             mode = path.stat().st_mode
+            if S_ISDIR(mode):
+                raise ConfigError(f"{path}: is a folder; name the file in it")
             if mode & (S_IRWXG | S_IRWXO):
                 raise ConfigError(f"{path}: others can read this key file; run: chmod 600 {path}")
             return path.read_bytes()

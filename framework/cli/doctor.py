@@ -61,7 +61,8 @@ def doctor(
 ) -> None:
     """Look for what would go wrong outside the settings.
 
-    Exit code 0 when nothing is a problem, 1 when something is, 2 for a file that can't be read.
+    Exit code 0 when nothing is a problem, 1 when something is, 2 when the settings are wrong or
+    a file can't be read.
     """
     settings, loaded = survey(config, enable, disable)
     if wire is not None and not wire.is_file():
@@ -70,8 +71,11 @@ def doctor(
     if wire is not None and not rows:
         raise ConfigError(
             f"--drift {wire}: no plugin that is on knows the wire of an exchange; "
-            "turn its adapter on, such as with --enable kalshi"
+            "turn its adapter on, such as with --enable kalshi",
+            *map(str, loaded.problems),
         )
+    if not rows:
+        loaded.check()  # what could not be loaded has looked at nothing
     if as_json:
         click.echo(json.dumps([_plain(row) for row in rows], indent=2))
     else:

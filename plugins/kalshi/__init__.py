@@ -242,15 +242,29 @@ class Kalshi(Plugin):
         if self.key_id is None or self.private_key is None:
             raise ConfigError(*problems)
         try:
-            key_id = self.key_id.read().decode()
+            key_id = _read("key_id", self.key_id).decode()
         except UnicodeDecodeError:
             raise ConfigError("plugins.kalshi.key_id: is not text") from None
+        private_key = _read("private_key", self.private_key)
         passphrase = self.private_key_passphrase
+        opens = None if passphrase is None else _read("private_key_passphrase", passphrase)
         return Credentials(
             key_id=key_id,
-            private_key=self.private_key.read(),
-            passphrase=None if passphrase is None else passphrase.read().rstrip(b"\r\n"),
+            private_key=private_key,
+            passphrase=None if opens is None else opens.rstrip(b"\r\n"),
         )
+
+
+def _read(setting: str, secret: Secret) -> bytes:
+    """Return a secret.
+
+    Raises:
+        ConfigError: it can't be read; the setting is named.
+    """
+    try:
+        return secret.read()
+    except ConfigError as fault:
+        raise ConfigError(f"plugins.kalshi.{setting}: {fault}") from None
 
 
 def _name_proxies() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import httpx
 import msgspec
+import structlog
 
 from framework.errors import AuthError, ExchangeError
 from framework.model.market import micros
@@ -24,6 +25,8 @@ from plugins.kalshi.network import RunTransport
 from plugins.kalshi.presign import Presigned
 from plugins.kalshi.refusals import refusal
 from plugins.kalshi.signing import Signer
+
+log = structlog.get_logger()
 
 HEADERS: Final = {"Accept": "application/json", "User-Agent": "kalshi-framework"}
 ATTEMPTS: Final = 6
@@ -205,8 +208,9 @@ class Rest:
             costs = msgspec.convert(await self.get("/account/endpoint_costs"), EndpointCosts)
         except AuthError:
             raise
-        except (ExchangeError, msgspec.ValidationError):
-            pass  # the Basic tier is what every account has at least
+        except (ExchangeError, msgspec.ValidationError) as fault:
+            # Said at once, for it may be the first sign that nobody answers there at all.
+            log.warning("the account's limits can't be read; taking the basic ones", why=str(fault))
         self.limits.adopt(limits, costs)
 
     # ---------------------------------------------------------------------------- writes

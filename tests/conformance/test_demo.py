@@ -70,9 +70,7 @@ async def play(case, clock):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "case", cases_for(FixedPoint().capabilities, alone=True), ids=lambda case: str(case)
-)
+@pytest.mark.parametrize("case", cases_for(FixedPoint().capabilities, alone=True), ids=str)
 def test_conforms_on_the_demo_environment(case):
     async def main(clock):
         await play(case, clock)

@@ -8,6 +8,7 @@ import pytest
 from framework.audits import Audits
 from framework.clock import run_virtual
 from framework.errors import ExchangeError, LedgerError
+from framework.exchange import Surprises
 from framework.ledger import Recovered
 from framework.model.events import LedgerRead, OrderAccepted
 from framework.model.units import to_e6
@@ -23,6 +24,7 @@ class Venue:
         self.reports = list(reports)
         self.asked = []
         self.fault = None
+        self.surprises = Surprises()
 
     async def account(self, since_us=None):
         self.asked.append(since_us)
@@ -102,6 +104,15 @@ def test_the_first_cash_of_an_account_is_its_opening():
 def test_an_account_read_in_part_starts_nothing():
     with pytest.raises(ExchangeError, match="can't be read whole"):
         on_a_desk(lambda desk: desk.recover(), account_report(complete=False))
+
+
+def test_an_account_read_in_part_says_what_could_not_be_read():
+    async def story(desk):
+        desk.venue.surprises = Surprises(unreadable=("old", "orders: can't connect"))
+        await desk.recover()
+
+    with pytest.raises(ExchangeError, match=r"\\); orders: can't connect\. Check that"):
+        on_a_desk(story, account_report(complete=False))
 
 
 def test_reads_the_account_on_a_timer_and_more_rarely_while_nothing_is_held():

@@ -109,6 +109,11 @@ def test_names_a_secret_file_that_is_not_there(tmp_path):
         Secret(file=tmp_path / "absent.pem").read()
 
 
+def test_a_folder_is_no_secret(tmp_path):
+    with pytest.raises(ConfigError, match="is a folder; name the file in it"):
+        Secret(file=tmp_path).read()
+
+
 def test_a_secret_is_never_shown(monkeypatch):
     monkeypatch.setenv("MY_KEY", "hunter2")
     plugin = Guarded(key=Secret(env="MY_KEY"))

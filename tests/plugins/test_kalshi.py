@@ -203,6 +203,14 @@ def test_a_key_file_that_is_not_there_is_named(own_key, key_file):
         opening(Kalshi(**own_key), Mode.LIVE)
 
 
+def test_a_secret_that_can_not_be_read_is_named_by_its_setting(own_key, monkeypatch):
+    monkeypatch.delenv("NOBODY_SET_THIS", raising=False)
+    kalshi = Kalshi(**own_key, private_key_passphrase={"env": "NOBODY_SET_THIS"})
+
+    with pytest.raises(ConfigError, match=r"plugins\.kalshi\.private_key_passphrase: environment"):
+        opening(kalshi, Mode.LIVE)
+
+
 def test_an_encrypted_key_is_opened_with_the_passphrase_of_the_settings(
     own_key, key_file, tmp_path
 ):
@@ -225,7 +233,7 @@ def test_proxies_of_the_environment_are_named_and_not_used(own_key, monkeypatch)
         connected = opening(Kalshi(**own_key), Mode.LIVE)
 
     assert "proxy.example" not in {host for host, _ in connected}
-    (line,) = logged
+    (line,) = [line for line in logged if "proxy" in line["event"]]
     assert line["variables"] == ["HTTPS_PROXY"]
     assert "password" not in str(line)
 

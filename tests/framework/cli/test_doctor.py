@@ -129,3 +129,10 @@ def test_a_description_that_is_of_no_use_is_named(
 
     assert main(["doctor", "--drift", str(wire)]) == 2
     assert what in capsys.readouterr().err
+
+
+def test_settings_that_keep_the_plugin_from_looking_are_said(make_project, capsys):
+    make_project("[plugins.kalshi]\nprivate_key = 'abc'")
+
+    assert main(["doctor"]) == 2
+    assert "plugins.kalshi.private_key: is a secret" in capsys.readouterr().err

@@ -2,6 +2,7 @@ from itertools import pairwise
 
 import anyio
 import pytest
+from structlog.testing import capture_logs
 
 from framework.errors import AuthError, ExchangeError
 from framework.exchange import Unknown
@@ -285,6 +286,17 @@ def test_without_a_readable_budget_the_basic_tier_stays(read_rest, server, answe
         return rest.limits.read.capacity
 
     assert read_rest(main) == 200
+
+
+def test_a_budget_that_can_not_be_read_is_said_with_the_cause(read_rest, server):
+    server.always("GET", "/account/limits", (404, {"error": {"code": "gone", "message": "away"}}))
+
+    with capture_logs() as logs:
+        read_rest(lambda rest, run: rest.adopt_limits())
+
+    [line] = logs
+    assert line["log_level"] == "warning"
+    assert "GET /account/limits" in line["why"]
 
 
 def test_environment_proxies_are_not_used(read_rest, server, monkeypatch):
