@@ -17,26 +17,20 @@ from framework.errors import AuthError, ExchangeError
 from framework.model.market import micros
 from framework.model.units import Micros
 from framework.run import Run
+from plugins.kalshi.client import HEADERS, OversizedAnswer, body_of
 from plugins.kalshi.codec import Json, Query, Request
 from plugins.kalshi.health import Health
 from plugins.kalshi.lane import Lanes, Lost, Unsent
 from plugins.kalshi.limits import TODAY, AccountLimits, Budget, EndpointCosts, Limits
-from plugins.kalshi.network import RunTransport
 from plugins.kalshi.presign import Presigned
 from plugins.kalshi.refusals import refusal
 from plugins.kalshi.signing import Signer
 
 log = structlog.get_logger()
 
-HEADERS: Final = {"Accept": "application/json", "User-Agent": "kalshi-framework"}
 ATTEMPTS: Final = 6
 FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 8.0
-TIMEOUT: Final = httpx.Timeout(connect=5, read=10, write=5, pool=5)
-BODY: Final = "body"
-"""The extension of a response under which a refused upgrade keeps its body."""
-MOST_BYTES: Final = 64 * 1024 * 1024
-"""The longest answer that is read; all series together are a third of it."""
 LARGE_SKEW_US: Final = 5_000_000
 """Beyond this the exchange may refuse signatures (measured: 5 s pass, 30 s do not)."""
 _decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
@@ -57,10 +51,6 @@ class Reply(msgspec.Struct, frozen=True):
 
     status: int
     body: bytes
-
-
-class OversizedAnswer(httpx.RequestError):
-    """An answer longer than any the exchange gives; it is read no further."""
 
 
 class Rest:
@@ -311,7 +301,7 @@ class Rest:
             headers=headers,
         ) as response:
             self._measure_skew(response.headers.get("Date"), sent_us)
-            body = await _body_of(response)
+            body = await body_of(response)
         return Reply(response.status_code, body)
 
     def _note(self, *, is_failure: bool) -> None:
@@ -354,44 +344,6 @@ def skew_in_words(skew_us: Micros) -> str:
 def _is_failure(status: int) -> bool:
     """Return whether an answer says that the exchange could not answer; a refusal does not."""
     return status == 429 or status >= 500
-
-
-def open_client(run: Run, *, use_tls: bool) -> httpx.AsyncClient:
-    """Return an HTTP client over the run's connections; it follows no redirect and no proxy."""
-    return httpx.AsyncClient(
-        transport=RunTransport(run.connect, use_tls=use_tls),
-        timeout=TIMEOUT,
-        trust_env=False,
-        follow_redirects=False,
-        headers=HEADERS,
-        event_hooks={"response": [_keep_refusal]},
-    )
-
-
-async def _keep_refusal(response: httpx.Response) -> None:
-    """Read why an upgrade was refused, before httpx-ws closes the response."""
-    asked = response.request.headers.get("upgrade") == "websocket"
-    if asked and response.status_code != 101:
-        response.extensions[BODY] = await _body_of(response)
-
-
-async def _body_of(response: httpx.Response) -> bytes:
-    """Read a body, but no further than any honest one goes; a redirect is an error of its own."""
-    parts, length = [], 0
-    async for part in response.aiter_bytes():
-        length += len(part)
-        if length > MOST_BYTES:
-            raise OversizedAnswer(f"the answer is longer than {MOST_BYTES} bytes")
-        parts.append(part)
-    return _redirect_told(response) if response.is_redirect else b"".join(parts)
-
-
-def _redirect_told(response: httpx.Response) -> bytes:
-    """Return an error body for an answer that sends us elsewhere: signed requests stay here."""
-    where = httpx.URL(response.headers.get("Location", ""))  # httpx has read it before
-    to = f"{where.scheme}://{where.host}" if where.host else "another path of the same host"
-    message = f"it redirects to {to}, which is never followed; check rest_url and what is between"
-    return msgspec.json.encode({"code": "redirected", "message": message})
 
 
 def _not_json(body: bytes) -> str:

@@ -18,8 +18,8 @@ from framework.model.events import AnyEvent, BookInvalidated, StreamLost, Stream
 from framework.model.units import Micros, Ticker
 from framework.run import Clock
 from plugins.kalshi import codec as wire
+from plugins.kalshi.client import BODY
 from plugins.kalshi.refusals import refusal
-from plugins.kalshi.rest import BODY
 from plugins.kalshi.sequence import CONTROL, REPLY
 from plugins.kalshi.sequence import Sequence as Numbers
 from plugins.kalshi.session import StreamDropped, Talk

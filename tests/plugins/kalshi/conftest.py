@@ -27,11 +27,12 @@ from framework.errors import ExchangeError
 from framework.run import Credentials, Mode, RunOptions
 from framework.streams import memory_pipe
 from plugins.kalshi import Kalshi
+from plugins.kalshi.client import open_client
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.lane import open_lanes
 from plugins.kalshi.network import opener
-from plugins.kalshi.rest import Rest, open_client
+from plugins.kalshi.rest import Rest
 from plugins.kalshi.signing import Signer
 
 START_US = 1_768_478_400_000_000

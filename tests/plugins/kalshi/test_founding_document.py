@@ -255,9 +255,8 @@ def test_what_the_dialect_can_not_say_is_refused_before_anything_is_sent(
     assert server.asked("POST", ORDERS) == []
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>"])
-def test_a_cancel_is_done_with_204_and_no_body_is_parsed(trade_founding, server, body):
-    server.always("DELETE", f"{ORDERS}/abc-123", (204 if not body else 200, body))
+def test_a_cancel_is_done_with_204_and_no_body_is_parsed(trade_founding, server):
+    server.always("DELETE", f"{ORDERS}/abc-123", (204, b""))
 
     async def main(exchange, run):
         return await exchange.cancel([CANCEL])

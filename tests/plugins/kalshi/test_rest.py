@@ -5,10 +5,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from framework.errors import AuthError, ExchangeError
-from framework.exchange import Unknown
 from plugins.kalshi.codec import Request
 from plugins.kalshi.lane import Lost
-from plugins.kalshi.refusals import outcome
 from plugins.kalshi.rest import ATTEMPTS, Reply
 
 STATUS = "/exchange/status"
@@ -299,48 +297,6 @@ def test_a_budget_that_can_not_be_read_is_said_with_the_cause(read_rest, server)
     assert "GET /account/limits" in line["why"]
 
 
-def test_environment_proxies_are_not_used(read_rest, server, monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example:3128")
-    server.always("GET", STATUS, {})
-
-    async def main(rest, run):
-        await rest.get(STATUS)
-        return run.connections
-
-    assert [host for _, host, _ in read_rest(main)] == ["127.0.0.1"]
-
-
-# ------------------------------------------------------------------ what must not be trusted
-
-
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_never_followed_and_is_named(read_rest, server, status):
-    where = {"Location": "https://elsewhere.example/trade-api/v2/x?token=abc"}
-    server.always("GET", STATUS, (status, b"", where))
-
-    async def main(rest, run):
-        return await failing(ExchangeError, rest.get(STATUS))
-
-    error = read_rest(main)
-    assert (error.status, error.code) == (status, "redirected")
-    assert "https://elsewhere.example, which is never followed; check rest_url" in str(error)
-    assert "abc" not in str(error)
-    assert len(server.requests) == 1
-
-
-@pytest.mark.parametrize("where", [{}, {"Location": "/login"}])
-def test_a_redirected_write_is_neither_repeated_nor_believed(read_rest, server, where):
-    server.always("POST", ORDERS, (302, b"", where))
-
-    async def main(rest, run):
-        return await rest.write(ORDER, urgent=False)
-
-    reply = read_rest(main)
-    assert isinstance(outcome(reply.status, reply.body), Unknown)
-    assert "another path of the same host" in outcome(reply.status, reply.body).reason
-    assert len(server.requests) == 1
-
-
 def test_a_web_page_is_named_as_what_it_is(read_rest, server):
     server.always("GET", STATUS, b"  <!doctype html><title>Sign in</title>")
 
@@ -348,21 +304,6 @@ def test_a_web_page_is_named_as_what_it_is(read_rest, server):
         return await failing(ExchangeError, rest.get(STATUS))
 
     assert "a web page, not JSON: check rest_url" in str(read_rest(main))
-
-
-def test_an_answer_without_end_is_read_no_further(read_rest, server, monkeypatch):
-    monkeypatch.setattr("plugins.kalshi.rest.MOST_BYTES", 1_000)
-    server.always("GET", STATUS, {"padding": "x" * 1_000})
-    server.always("POST", ORDERS, {"padding": "x" * 1_000})
-
-    async def main(rest, run):
-        error = await failing(ExchangeError, rest.get(STATUS))
-        return error, await rest.write(ORDER, urgent=False)
-
-    error, lost = read_rest(main)
-    assert "longer than 1000 bytes" in str(error)
-    assert isinstance(lost, Lost)
-    assert len(server.asked("GET", STATUS)) == 1
 
 
 @pytest.mark.parametrize("status", [500, 503, 504])

@@ -5,7 +5,7 @@ import httpx
 import pytest
 from httpx_ws import WebSocketUpgradeError
 
-from plugins.kalshi.rest import BODY, open_client
+from plugins.kalshi.client import BODY, open_client
 from plugins.kalshi.session import Session, StockSession, StreamDropped, open_session
 
 URL = httpx.URL("ws://127.0.0.1/trade-api/ws/v2")
