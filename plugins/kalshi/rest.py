@@ -185,7 +185,7 @@ class Rest:
             cursors.add(cursor)
 
     async def adopt_limits(self) -> None:
-        """Ask for the account's own token budget; what it does not tell stays Basic.
+        """Ask for the account's own token budget; without an answer it stays Basic, and is said.
 
         Raises:
             AuthError: the exchange refuses the key, its rights, or the clock.
@@ -199,7 +199,6 @@ class Rest:
         except AuthError:
             raise
         except (ExchangeError, msgspec.ValidationError) as fault:
-            # Said at once, for it may be the first sign that nobody answers there at all.
             log.warning("the account's limits can't be read; taking the basic ones", why=str(fault))
         self.limits.adopt(limits, costs)
 

@@ -111,7 +111,7 @@ def test_an_account_read_in_part_says_what_could_not_be_read():
         desk.venue.surprises = Surprises(unreadable=("old", "orders: can't connect"))
         await desk.recover()
 
-    with pytest.raises(ExchangeError, match=r"\\); orders: can't connect\. Check that"):
+    with pytest.raises(ExchangeError, match=r"\); orders: can't connect\. Check that"):
         on_a_desk(story, account_report(complete=False))
 
 
