@@ -13,6 +13,15 @@ from framework.exchange import Rejected, Unknown
 
 SUCCESS: Final = frozenset({200, 201, 204})
 """Statuses with which the exchange took a write; which of them varies by endpoint and time."""
+_HINTS: Final = {
+    "NOT_FOUND": "the exchange does not know this key: keys of demo and production are different "
+    "ones, so check that key_id belongs to {mode} mode",
+    "INCORRECT_API_KEY_SIGNATURE": "private_key does not belong to key_id: use the file that was "
+    "made together with this key id",
+    "INVALID_PARAMETER": "key_id is no key id: copy it as Kalshi shows it",
+    "header_timestamp_expired": "set this machine's clock",
+}
+"""What a word in a refused key's answer means for whoever set it up."""
 DEFINITE: Final = frozenset({400, 401, 403, 404, 409, 410, 429})
 """Statuses with which the exchange proves that it did nothing (order-errors page)."""
 EXISTS: Final = "order_already_exists"
@@ -157,3 +166,9 @@ def batch_outcome(status: int, body: bytes) -> Rejected | Unknown:
     if isinstance(whole, Rejected) and status not in _BEFORE_READING and not malformed:
         return Unknown(reason=f"status {status}: {refusal(status, body)}")
     return whole
+
+
+def key_hint(told: str, mode: str) -> str:
+    """Return what to do about a refused key, after a semicolon; nothing when no word tells."""
+    hints = (f"; {hint.format(mode=mode)}" for word, hint in _HINTS.items() if word in told)
+    return next(hints, "")

@@ -23,7 +23,7 @@ from plugins.kalshi.health import Health
 from plugins.kalshi.lane import Lanes, Lost, Unsent
 from plugins.kalshi.limits import TODAY, AccountLimits, Budget, EndpointCosts, Limits
 from plugins.kalshi.presign import Presigned
-from plugins.kalshi.refusals import refusal
+from plugins.kalshi.refusals import key_hint, refusal
 from plugins.kalshi.signing import Signer
 
 log = structlog.get_logger()
@@ -35,15 +35,6 @@ LARGE_SKEW_US: Final = 5_000_000
 """Beyond this the exchange may refuse signatures (measured: 5 s pass, 30 s do not)."""
 _decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
-_HINTS: Final = {
-    "NOT_FOUND": "the exchange does not know this key: keys of demo and production are different "
-    "ones, so check that key_id belongs to {mode} mode",
-    "INCORRECT_API_KEY_SIGNATURE": "private_key does not belong to key_id: use the file that was "
-    "made together with this key id",
-    "INVALID_PARAMETER": "key_id is no key id: copy it as Kalshi shows it",
-    "header_timestamp_expired": "set this machine's clock",
-}
-"""What a word in a refused key's answer means for whoever set it up."""
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -326,9 +317,7 @@ class Rest:
 
     def auth_error(self, text: str, status: int, code: str) -> AuthError:
         """Return the error of a refused key, with the likely cause and what to do about it."""
-        hints = [hint for word, hint in _HINTS.items() if word in f"{text} {code}"]
-        for hint in hints[:1]:
-            text = f"{text}; {hint.format(mode=self._mode)}"
+        text = f"{text}{key_hint(f'{text} {code}', self._mode)}"
         if self.skew_us is not None and abs(self.skew_us) > LARGE_SKEW_US:
             text = f"{text}; {skew_in_words(self.skew_us)}"
         return AuthError(text, status=status, code=code)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from framework.exchange import Rejected, Unknown
-from plugins.kalshi.refusals import outcome, refusal
+from plugins.kalshi.refusals import key_hint, outcome, refusal
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,8 @@ def test_a_client_id_that_exists_proves_that_an_order_may_be_live():
     body = b'{"error": {"code": "order_already_exists", "message": "duplicate"}}'
 
     assert isinstance(outcome(409, body), Unknown)
+
+
+def test_a_refused_key_is_explained_by_the_word_of_the_answer():
+    assert "belongs to demo mode" in key_hint("authentication_error (NOT_FOUND)", "demo")
+    assert key_hint("teapot", "demo") == ""
