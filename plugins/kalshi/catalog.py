@@ -199,16 +199,16 @@ class Catalog:
 
     async def _survey(self) -> None:
         """Learn all open events and their series, once: by name that would be many more reads."""
-        if self._surveyed or not self._codec.reach.groups:
-            return
-        query: Query = {"status": "open", "limit": EVENTS_PAGE}
         async with self._learning:
+            if self._surveyed or not self._codec.reach.groups:
+                return
+            query: Query = {"status": "open", "limit": EVENTS_PAGE}
             async for row in self._rest.pages("/events", query, "events"):
                 if (group := self._codec.group(row)) is not None:
                     self.learn(group)
             told = [group.series_ticker for group in self._groups.values() if group]
             await self._learn_series(list(dict.fromkeys(told)))
-        self._surveyed = True
+            self._surveyed = True
 
     async def _groups_of(self, rows: Sequence[Json]) -> Mapping[Ticker, EventGroup | None]:
         """Return the events of markets, read when they must be, with their series at hand.
