@@ -143,21 +143,13 @@ class Rest:
     async def pages(
         self, path: str, query: Query, key: str, *, urgent: bool = False
     ) -> AsyncIterator[Json]:
-        """Read a list of objects, every page of it or an error.
-
-        Args:
-            path: Below the API's root.
-            query: The query of the URL, without a cursor.
-            key: Where in a page the list stands.
-            urgent: As for `get`, for each page.
+        """Read a list of objects, every page of it or an error; `urgent` as for `get`.
 
         Raises:
             AuthError: as for `get`.
-            ExchangeError: as for `get`; or a page holds no list; or paging goes in a circle,
-                which is what the exchange answers a cursor it does not know with.
+            ExchangeError: as for `get`; a page holds no list; or an unknown cursor begins a circle.
         """
-        cursor = ""
-        cursors = {cursor}
+        cursor, cursors = "", {""}
         while True:
             asked = {**query, "cursor": cursor} if cursor else query
             page = await self.get(path, asked, urgent=urgent)
@@ -284,12 +276,9 @@ class Rest:
         if request.body:
             headers["Content-Type"] = "application/json"
         sent_us = self._clock.now_us()
-        async with self._client.stream(
-            request.method,
-            url,
-            content=request.body or None,
-            headers=headers,
-        ) as response:
+        content = request.body or None
+        sending = self._client.stream(request.method, url, content=content, headers=headers)
+        async with sending as response:
             self._measure_skew(response.headers.get("Date"), sent_us)
             body = await body_of(response)
         return Reply(response.status_code, body)
