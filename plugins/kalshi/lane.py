@@ -239,9 +239,13 @@ class Lanes:
         return answer
 
     async def close(self) -> None:
-        """Close every lane that is free; the others close when their request ends."""
-        while self._free:
-            await self._free.pop().close()
+        """Close every lane that is free; the others close when their request ends.
+
+        Also when the run is cancelled: otherwise the first lane would be the last.
+        """
+        with anyio.CancelScope(shield=True):
+            while self._free:
+                await self._free.pop().close()
 
 
 @asynccontextmanager

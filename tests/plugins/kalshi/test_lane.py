@@ -387,6 +387,19 @@ def test_closing_closes_every_connection():
     assert on(Exchange(), main) == [True] * WARM
 
 
+def test_a_cancelled_run_closes_every_connection_too():
+    async def main(exchange):
+        lanes = Lanes(exchange.open)
+        await lanes.warm()
+        with anyio.CancelScope() as scope:
+            scope.cancel()
+            await lanes.close()
+        await anyio.sleep(1)
+        return [end.is_readable for end in exchange.ends]
+
+    assert on(Exchange(), main) == [True] * WARM
+
+
 def test_tickets_that_tls_sends_after_its_handshake_do_not_end_a_connection(certificate):
     async def main(exchange):
         trusted = ssl.create_default_context(cafile=certificate / "cert.pem")
