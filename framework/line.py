@@ -124,21 +124,26 @@ class Line:
             self.show()
 
     def _take(self, batch: Sequence[AnyEvent]) -> None:
-        told = self._records(batch)
-        commands = [command for record in told for command in record.commands]
-        durable = [record.event for record in told if isinstance(record.event, _DURABLE)]
-        self.count += len(batch)
-        self._unflushed += len(batch)
-        if durable:
-            self._record(durable, batch[-1].at_us)
-        if commands:
-            self._commit_and_send(commands, batch[-1].at_us)
-        elif self._unflushed >= _FLUSHED_AT_ONCE:
-            self.flush()
+        told: list[Record] = []
+        try:
+            self._decide(batch, told)
+            commands = [command for record in told for command in record.commands]
+            durable = [record.event for record in told if isinstance(record.event, _DURABLE)]
+            self.count += len(batch)
+            self._unflushed += len(batch)
+            if durable:
+                self._record(durable, batch[-1].at_us)
+            if commands:
+                self._commit_and_send(commands, batch[-1].at_us)
+            elif self._unflushed >= _FLUSHED_AT_ONCE:
+                self.flush()
+        finally:
+            for record in told:  # behind the orders: nobody waits for it
+                self._note(record)
         self._events.extend(self._pipeline.pending_events(batch[-1].at_us))
 
-    def _records(self, batch: Sequence[AnyEvent]) -> Sequence[Record]:
-        """Take events through the engine and return the records that say more than a picture.
+    def _decide(self, batch: Sequence[AnyEvent], told: list[Record]) -> None:
+        """Take events through the engine; `told` gets the records that say more than a picture.
 
         If one breaks the engine, what came before it is kept and counted all the same.
         """
@@ -148,26 +153,25 @@ class Line:
         finally:
             self._journal.extend(records)
             self._unseen.extend(records)
-            told = [
+            told += [
                 record
                 for record in records
                 if record.commands or record.verdicts or type(record.event) not in PICTURE
             ]
-            for record in told:
-                self._note(record)
-        return told
+            for record in told:  # before anything is committed
+                event = record.event
+                if isinstance(event, TradingHalted):
+                    self._latch(event)
+                elif isinstance(event, TradingResumed):
+                    self._release(event)
 
     def _note(self, record: Record) -> None:
-        """Count a record, and keep what it says of fees and of the latch."""
+        """Count a record, and keep what it says of fees."""
         self.digest.update(record)
         self.tally.update(record)
         event = record.event
         if isinstance(event, (*_DURABLE, LedgerRead)):
             self.fees.update(event)
-        elif isinstance(event, TradingHalted):
-            self._latch(event)
-        elif isinstance(event, TradingResumed):
-            self._release(event)
 
     def _record(self, facts: Sequence[AnyEvent], at_us: Micros) -> None:
         """Make facts durable; a ledger that can't write ends new risk, not the run."""

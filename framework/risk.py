@@ -5,6 +5,7 @@ highest fee; nothing counts on an order that would reduce a position. Within an 
 markets exclude each other, losses are counted per outcome, because at most one market pays YES.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -80,17 +81,13 @@ class WorstCase:
     # ----------------------------------------------------------------------------- orders
 
     def note_sent(self, at_us: Micros) -> None:
-        """Count an order against the rate limit."""
-        self._sent.append(at_us)
+        """Count an order against the rate limit; one told late counts as sent with the last."""
+        sent = self._sent
+        sent.append(max(at_us, sent[-1]) if sent else at_us)
 
     def orders_since(self, at_us: Micros) -> int:
         """Return how many orders were sent since a moment."""
-        count = 0
-        for sent in reversed(self._sent):
-            if sent <= at_us:
-                break
-            count += 1
-        return count
+        return len(self._sent) - bisect_right(self._sent, at_us)
 
     def open_orders(self) -> int:
         """Return how many orders are pending, open or unknown."""

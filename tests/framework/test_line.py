@@ -6,7 +6,7 @@ import pytest
 
 from framework import EntrySignal, Plugin, Side, hookimpl
 from framework.engine import Engine
-from framework.errors import LedgerError
+from framework.errors import InvariantError, LedgerError
 from framework.journal import JournalReader, JournalWriter
 from framework.line import Line
 from framework.model.commands import AmendOrder, SubmitOrder, Subscribe
@@ -266,3 +266,30 @@ def test_subscriptions_go_out_without_any_commit(tmp_path):
 
     assert made.sent == [Subscribe(tickers=(TICKER,))]
     assert not any(step == "commit" for step, _ in made.books.steps)
+
+
+def test_an_order_is_sent_before_it_is_counted(tmp_path):
+    rig = Rig(tmp_path)
+    rig.open_market()
+    seen = []
+    rig.line.send = lambda _: seen.append(rig.line.digest.hexdigest())
+
+    rig.quote()
+
+    assert seen
+    assert seen != [rig.line.digest.hexdigest()]
+
+
+def test_what_was_decided_is_counted_though_its_order_breaks_the_run(tmp_path):
+    rig = Rig(tmp_path)
+    rig.open_market()
+    before = rig.line.digest.hexdigest()
+
+    def break_off(commands):
+        raise InvariantError("used before")
+
+    rig.line.send = break_off
+
+    with pytest.raises(InvariantError):
+        rig.quote()
+    assert rig.line.digest.hexdigest() != before

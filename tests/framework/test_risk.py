@@ -172,6 +172,15 @@ def test_counts_orders_sent_within_a_span():
     assert desk.worst.orders_since(NOW_US + 20_000_000) == 0
 
 
+def test_an_order_told_late_is_never_left_out_of_the_rate():
+    desk = Desk()
+    for second in (10, 9, 11):
+        desk.worst.note_sent(NOW_US + second * 1_000_000)
+
+    assert desk.worst.orders_since(NOW_US + 9_500_000) == 3
+    assert desk.worst.orders_since(NOW_US + 10_000_000) == 1
+
+
 def test_the_days_loss_counts_what_positions_have_lost_at_their_bid():
     desk = Desk()
     desk.worst.start_day(NOW_US)
