@@ -5,8 +5,8 @@ strategies, risk or the ledger. It never retries a write and never guesses: an a
 read is `Unknown`.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Protocol, TypeAlias
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -153,4 +153,15 @@ class Exchange(Protocol):
 
         Raises:
             AuthError: the exchange refuses the credentials.
+        """
+
+
+@runtime_checkable
+class Prompt(Protocol):
+    """What an exchange may offer besides: to hand its batches over without a task switch."""
+
+    def deliver_to(self, deliver: Callable[[Sequence[AnyEvent]], None] | None) -> None:
+        """Call with each batch from now on, those that wait in `events` first; None ends it.
+
+        Meanwhile `events` yields nothing, and ends or raises as ever.
         """

@@ -28,6 +28,7 @@ from framework.faults import Naming
 from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, Recovered
 from framework.line import Line
+from framework.listening import listen
 from framework.listing import FIRST_PART, Listing
 from framework.loader import LoadedPlugins
 from framework.metrics import Metrics
@@ -181,8 +182,7 @@ class Runtime:
     # ----------------------------------------------------------------------------- the tasks
 
     async def _listen(self) -> None:
-        async for batch in self._exchange.events():
-            self.line.process(batch)
+        await listen(self._exchange, self.line.process)
         self.run.stop("the exchange closed its stream")
 
     async def _tick(self) -> None:

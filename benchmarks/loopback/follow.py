@@ -8,6 +8,7 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -53,7 +54,8 @@ def follow(port: int, key: Path, folder: Path) -> None:
     from framework.collector import Collector, rare_collections  # noqa: PLC0415
     from framework.engine import Engine  # noqa: PLC0415
     from framework.exchange import MarketQuery  # noqa: PLC0415
-    from framework.model.events import MarketListed  # noqa: PLC0415
+    from framework.listening import listen as take_in  # noqa: PLC0415
+    from framework.model.events import AnyEvent, MarketListed  # noqa: PLC0415
     from framework.pipeline import Pipeline  # noqa: PLC0415
     from framework.run import Mode, RunOptions  # noqa: PLC0415
     from framework.running import CurrentRun  # noqa: PLC0415
@@ -81,9 +83,12 @@ def follow(port: int, key: Path, folder: Path) -> None:
                 engine.handle(MarketListed(at_us=clock.now_us(), market=market))
             await exchange.subscribe(TICKERS)
             collector.freeze()
-            async for batch in exchange.events():
+
+            def process(batch: Sequence[AnyEvent]) -> None:
                 for event in batch:
                     engine.handle(event)
+
+            await take_in(exchange, process)
 
     run_real(main)
 

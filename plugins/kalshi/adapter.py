@@ -99,6 +99,7 @@ class KalshiExchange:
         self._most_skew_us = most_skew_us
         self._clock = run.clock
         self._send, self._receive = anyio.create_memory_object_stream[Sequence[AnyEvent]](BATCHES)
+        self._deliver: Callable[[Sequence[AnyEvent]], None] | None = None
         self._failure: AuthError | None = None
         self._writes = run.mode is not Mode.PAPER
         writing = Writing(rest, run.mode)
@@ -180,6 +181,7 @@ class KalshiExchange:
 
     def close(self) -> None:
         """End the events, after those that still wait there."""
+        self._deliver = None
         self._send.close()
         self._receive.close()
 
@@ -192,14 +194,18 @@ class KalshiExchange:
     def _fail(self, fault: AuthError) -> None:
         """End the events with an error, after those that have come before it."""
         self._failure = fault
+        self._deliver = None
         self._send.close()
 
     async def _emit(self, batch: Sequence[AnyEvent]) -> None:
-        try:
-            await self._send.send(batch)
-        except (anyio.ClosedResourceError, anyio.BrokenResourceError):
-            self.codec.drift.count("events after the end")
-            return
+        if self._deliver is not None:
+            self._deliver(batch)
+        else:
+            try:
+                await self._send.send(batch)
+            except (anyio.ClosedResourceError, anyio.BrokenResourceError):
+                self.codec.drift.count("events after the end")
+                return
         if self.rest.presigned is not None:
             self.rest.presigned.books_moved(batch[-1].at_us)
 
@@ -238,6 +244,19 @@ class KalshiExchange:
                 yield batch
         if self._failure is not None:
             raise self._failure
+
+    def deliver_to(self, deliver: Callable[[Sequence[AnyEvent]], None] | None) -> None:
+        """Call with each batch from now on, those that wait in `events` first; None ends it."""
+        self._deliver = None
+        if deliver is None:
+            return
+        try:
+            while True:
+                deliver(self._receive.receive_nowait())
+        except anyio.WouldBlock:
+            self._deliver = deliver
+        except (anyio.EndOfStream, anyio.ClosedResourceError):
+            pass  # it is over, which `events` tells
 
     # ---------------------------------------------------------------------------- orders
 
@@ -320,6 +339,9 @@ class KalshiExchange:
 
     def _tell(self, what: str, value: Decimal, limit: Decimal) -> None:
         told = ExchangeWarned(at_us=self._clock.now_us(), what=what, value=value, limit=limit)
+        if self._deliver is not None:
+            self._deliver([told])
+            return
         try:
             self._send.send_nowait([told])
         except (anyio.ClosedResourceError, anyio.BrokenResourceError, anyio.WouldBlock):

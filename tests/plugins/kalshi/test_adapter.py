@@ -5,7 +5,7 @@ import pytest
 
 from framework.exchange import Accepted, MarketQuery, Rejected
 from framework.model.commands import QueryOrder
-from framework.model.events import ExchangeWarned
+from framework.model.events import ClockTicked, ExchangeWarned
 from framework.model.orders import Order, Purpose
 from framework.model.units import Side
 
@@ -24,6 +24,10 @@ def order(number=1, purpose=Purpose.ENTRY):
         purpose=purpose,
         strategy="s",
     )
+
+
+def tick(at_us):
+    return ClockTicked(at_us=at_us)
 
 
 def submit(*orders):
@@ -79,6 +83,46 @@ def test_events_end_when_the_exchange_is_closed(trade, server):
             await ended.wait()
 
     trade(main)
+
+
+def test_batches_that_wait_are_handed_over_before_those_that_come(trade, server):
+    async def main(exchange, run):
+        taken = []
+        await exchange._emit([tick(1)])
+        await exchange._emit([tick(2)])
+        exchange.deliver_to(taken.append)
+        waited = len(taken)
+        await exchange._emit([tick(3)])
+        exchange.deliver_to(None)
+        await exchange._emit([tick(4)])
+        return taken[waited - 2 :], await anext(exchange.events())
+
+    assert trade(main) == ([[tick(1)], [tick(2)], [tick(3)]], [tick(4)])
+
+
+def test_nothing_is_handed_over_once_the_events_have_ended(trade, server):
+    async def main(exchange, run):
+        taken = []
+        exchange.deliver_to(taken.append)
+        exchange.close()
+        taken.clear()
+        await exchange._emit([tick(5)])
+        exchange.deliver_to(taken.append)
+        await exchange._emit([tick(6)])
+        return taken, exchange.surprises.counts["events after the end"]
+
+    assert trade(main) == ([], 2)
+
+
+def test_a_nearly_used_rate_limit_is_handed_over_too(trade, server):
+    async def main(exchange, run):
+        taken = []
+        exchange.deliver_to(taken.extend)
+        exchange.rest.limits.shard(2).take(85)
+        return [event for event in taken if type(event) is ExchangeWarned]
+
+    (told,) = trade(main)
+    assert told.what == "rate limit write/2"
 
 
 # ------------------------------------------------------------------- pauses and changed fees
