@@ -83,6 +83,8 @@ class Decisions:
         self._verdicts = verdicts
         self._signals: dict[tuple[str, Ticker, Side], EntrySignal] = {}
         """Of the market in hand."""
+        self._shown: Snapshot | None = None
+        """The market in hand as its entries were asked for; sizing and risk see the same one."""
 
     # ------------------------------------------------------------------------------- filters
 
@@ -108,7 +110,7 @@ class Decisions:
         self._signals.clear()
         held = state.portfolio.position(watched.market.ticker)
         trustworthy = watched.book.valid and state.connected
-        snapshot = self._snapshot(watched) if trustworthy else None
+        snapshot = self._shown = self._snapshot(watched) if trustworthy else None
         exits = self._exits(watched, held, snapshot, working) if held is not None else []
         urgent = exits and any((exit_.urgency or 0) > Urgency.TAKE_PROFIT for exit_ in exits)
         if state.halted or state.stopping or urgent:
@@ -278,7 +280,7 @@ class Decisions:
     def sized_and_checked(self, watched: Watched, wish: Wanted, order: Order) -> Order | None:
         """Size an entry and pass it through risk; return None when either refuses."""
         signal = self._signals[wish.strategy, watched.market.ticker, wish.side]
-        snapshot, portfolio = self._snapshot(watched), self._portfolio()
+        snapshot, portfolio = self._shown or self._snapshot(watched), self._portfolio()
         size = self._pipeline.size_entry(wish.strategy, signal, snapshot, portfolio)
         if isinstance(size, Rejection):
             self._note(watched, wish.strategy, Stage.SIZE, (size, None))

@@ -206,7 +206,8 @@ class Stream:
         # As `_check`, without its call: nearly every message comes through here.
         follows = frame.seq is None or self._numbers[frame.sid].follows(frame.seq)
         lost = () if follows else self._miss(frame.sid, now_us)
-        if event.ticker in subscriptions.awaiting or event.ticker not in subscriptions.wanted:
+        ticker = event.ticker
+        if ticker in subscriptions.awaiting or ticker not in subscriptions.wanted:
             return lost  # until its snapshot the change applies to nothing
         if frame.sid != subscriptions.book_sid:
             return (*lost, *self._stray(frame.sid, event.ticker, now_us))

@@ -38,6 +38,24 @@ class Eager(Plugin):
         return Decimal(10)
 
 
+class Shown(Eager):
+    """Notes which snapshot each step was shown."""
+
+    @hookimpl
+    def signal_entry(self, snapshot):
+        self.__dict__["shown"] = [snapshot]
+        return EntrySignal(Side.YES, limit=self.__dict__["limit"], reason="eager")
+
+    @hookimpl
+    def size_entry(self, snapshot):
+        self.__dict__["shown"].append(snapshot)
+        return Decimal(10)
+
+    @hookimpl
+    def check_risk(self, snapshot):
+        self.__dict__["shown"].append(snapshot)
+
+
 class Watcher(Plugin):
     def model_post_init(self, context):
         self.__dict__["seen"] = []
@@ -91,9 +109,9 @@ class Idle:
 
 
 class Rig:
-    def __init__(self, folder):
+    def __init__(self, folder, eager=None):
         self.watcher = Watcher()
-        self.eager = Eager()
+        self.eager = eager or Eager()
         self.pipeline = Pipeline(PluginSet({"eager": self.eager}, {"watcher": self.watcher}))
         self.engine = Engine(self.pipeline, run_id="run", capabilities=EVERYTHING)
         self.path = folder / "journal.jsonl"
@@ -293,3 +311,14 @@ def test_what_was_decided_is_counted_though_its_order_breaks_the_run(tmp_path):
     with pytest.raises(InvariantError):
         rig.quote()
     assert rig.line.digest.hexdigest() != before
+
+
+def test_one_decision_shows_one_snapshot_from_the_signal_to_risk(tmp_path):
+    rig = Rig(tmp_path, Shown())
+    rig.open_market()
+
+    rig.quote()
+
+    first, sized, checked = rig.eager.__dict__["shown"]
+    assert first is sized is checked
+    assert first.yes.bid == Decimal("0.92")

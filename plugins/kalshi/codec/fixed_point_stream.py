@@ -37,7 +37,7 @@ from plugins.kalshi.codec import (
 )
 from plugins.kalshi.codec.documented import MESSAGES
 from plugins.kalshi.codec.numbers import COUNTS, PRICES, count_e2, money_e6, ms_us, quote_e4
-from plugins.kalshi.codec.surprises import Surprises
+from plugins.kalshi.codec.surprises import LOOK_EVERY, Surprises
 from plugins.kalshi.codec.values import of_side
 
 _SIDES: Final[dict[str | None, Side]] = {"yes": Side.YES, "no": Side.NO}
@@ -64,6 +64,7 @@ class FixedPointStream:
         self.drift = Drift()
         self.subaccount = subaccount
         self._surprises = Surprises(self.drift, MESSAGES, _STRUCTS)
+        self._seen = self._surprises.seen
         self._readers: dict[type[object], Callable[[Any, Micros], Frame]] = {
             frames.SnapshotFrame: self._snapshot,
             frames.DeltaFrame: self._delta,
@@ -106,10 +107,15 @@ class FixedPointStream:
         """Read one message; what can't be read is `Unreadable`, never an exception."""
         try:
             wire = _decode(message)
-            frame = self._readers[type(wire)](wire, at_us)
+            kind = type(wire)
+            frame = self._readers[kind](wire, at_us)
         except (msgspec.DecodeError, ValueError) as fault:
             return self._surprises.unreadable(message, fault)
-        self._surprises.look(wire, message)
+        # As `Surprises.look`, without its call: every message comes through here.
+        seen = self._seen[kind]
+        self._seen[kind] = seen + 1
+        if seen % LOOK_EVERY == 0:
+            self._surprises.look_closely(message)
         return frame
 
     def _snapshot(self, wire: frames.SnapshotFrame, at_us: Micros) -> Frame:

@@ -12,7 +12,7 @@ import msgspec
 from plugins.kalshi.codec import Drift, Unreadable
 from plugins.kalshi.codec.frames import Envelope
 
-_LOOK_EVERY: Final = 1_024
+LOOK_EVERY: Final = 1_024
 _SHOWN: Final = 80
 _envelope: Final = msgspec.json.Decoder(Envelope).decode
 
@@ -37,15 +37,19 @@ class Surprises:
         self._documented = documented
         kinds = tuple(structs)
         self._kinds = {str(struct.__struct_config__.tag) for struct in kinds}
-        self._seen: dict[type[object], int] = dict.fromkeys(kinds, 0)
+        self.seen: dict[type[object], int] = dict.fromkeys(kinds, 0)
+        """How many of a type have come; a stream that counts for itself spares a call each."""
 
     def look(self, wire: object, message: bytes | str) -> None:
-        """Count unknown fields, in the first message of a type and then in one of many."""
+        """Count a message; look closely at the first of a type, and then at one of many."""
         kind = type(wire)
-        seen = self._seen[kind]
-        self._seen[kind] = seen + 1
-        if seen % _LOOK_EVERY:
-            return
+        seen = self.seen[kind]
+        self.seen[kind] = seen + 1
+        if seen % LOOK_EVERY == 0:
+            self.look_closely(message)
+
+    def look_closely(self, message: bytes | str) -> None:
+        """Count the unknown fields of a message."""
         found = _envelope(message)
         known = self._documented.get(found.type or "")
         if known is not None and isinstance(found.msg, dict):
