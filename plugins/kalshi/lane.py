@@ -39,6 +39,8 @@ _BROKEN: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError)
 _HOST: Final = [("host", "lane")]
 """h11 is only told that a request went out: what it would write is thrown away."""
 
+Render = Callable[[], bytes]
+"""Writes a request out, signed at that moment: opening a connection may have taken seconds."""
 Open = Callable[[], Awaitable[ByteStream]]
 """Opens a connection to the exchange, TLS included."""
 
@@ -88,13 +90,14 @@ class Lane:
             self._stream, self._wire = stream, h11.Connection(h11.CLIENT)
         return stream
 
-    async def ask(self, request: bytes, method: str) -> Answer | Lost:
+    async def ask(self, render: Render, method: str) -> Answer | Lost:
         """Send a request and wait for its answer.
 
         Raises:
             Unsent: nothing was written.
         """
         stream = await self.open()
+        request = render()
         answer: Answer | Lost | None = None
         try:
             why = await _written(stream, request)
@@ -215,7 +218,7 @@ class Lanes:
             finally:
                 self._free.append(lane)
 
-    async def ask(self, request: bytes, method: str) -> Answer | Lost:
+    async def ask(self, render: Render, method: str) -> Answer | Lost:
         """Send a request on a free lane.
 
         Raises:
@@ -232,7 +235,7 @@ class Lanes:
         else:
             raise Unsent("every lane waits for an answer")
         try:
-            answer = await lane.ask(request, method)
+            answer = await lane.ask(render, method)
         finally:
             self._free.append(lane)
         self.in_doubt = isinstance(answer, Lost) or answer.status not in USUAL

@@ -7,6 +7,7 @@ sent exactly once: whether a lost one was done is for a query to tell, not for a
 from collections.abc import AsyncIterator, Collection
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -225,7 +226,8 @@ class Rest:
             url = self._url(request)
             sent_us = self._clock.now_us()
             try:
-                answer = await self._lanes.ask(self._rendered(request, url), request.method)
+                render = partial(self._rendered, request, url)
+                answer = await self._lanes.ask(render, request.method)
             except Unsent:
                 pass
             else:

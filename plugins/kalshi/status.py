@@ -23,6 +23,9 @@ from plugins.kalshi.schedule import Schedule
 
 LOOK_EVERY_S: Final = 60.0
 PAUSED_LOOK_EVERY_S: Final = 5.0
+BELIEVED_US: Final[Micros] = 60_000_000
+"""A pause that nothing has confirmed for so long counts as over: exits wait for its end, and the
+exchange refuses by itself what it does not take."""
 TELLING: Final = frozenset({500, 503, 504})
 """Error statuses with which the exchange tells its status too."""
 PAUSED: Final = frozenset({"trading_is_paused", "exchange_is_paused"})
@@ -98,6 +101,7 @@ class StatusWatch:
         self._wake = anyio.Event()
         self._schedule: Schedule | None = None
         self._schedule_due_us: Micros = 0
+        self._confirmed_us: Micros = clock.now_us()
         self.pauses: tuple[Pause, ...] = ()
 
     async def run(self) -> None:
@@ -137,13 +141,19 @@ class StatusWatch:
                 self._drift.count(f"{_PATH}: not found")
                 return False
             self._drift.fail("status", _PATH, fault)
-            return True
-        pauses = self.pauses if status is None else pauses_of(status)
+            status = None
+        now_us = self._clock.now_us()
+        if status is not None:
+            self._confirmed_us = now_us
+            await self._tell(pauses_of(status), now_us)
+        elif now_us - self._confirmed_us >= BELIEVED_US:
+            await self._tell((), now_us)
+        return True
+
+    async def _tell(self, pauses: tuple[Pause, ...], at_us: Micros) -> None:
         if pauses != self.pauses:
             self.pauses = pauses
-            at_us = self._clock.now_us()
             await self._emit((ExchangeStatusChanged(at_us=at_us, pauses=pauses),))
-        return True
 
     async def _plan(self) -> None:
         """Read the planned hours again when that is due; without them only the timer looks."""

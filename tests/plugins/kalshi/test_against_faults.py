@@ -15,11 +15,10 @@ from framework.model.events import BookChanged, BookInvalidated, BookReplaced, M
 from framework.model.orders import Order, Purpose
 from framework.model.units import Side
 from framework.run import Mode, RunOptions
+from plugins import sandbox
 from plugins.kalshi import Kalshi
 
 pytestmark = pytest.mark.slow  # plays sessions
-
-sandbox = pytest.importorskip("plugins.sandbox", reason="the embedded exchange is not there")
 
 
 class FaultyRun:

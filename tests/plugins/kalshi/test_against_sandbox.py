@@ -31,12 +31,12 @@ from framework.model.market import MarketStatus, moment
 from framework.model.orders import Order, Purpose, TimeInForce
 from framework.model.units import Side
 from framework.run import Mode, RunOptions
+from plugins import sandbox
 from plugins.kalshi import Kalshi
 from plugins.kalshi.market_filter import MarketFilter
 
 pytestmark = pytest.mark.slow  # plays whole sessions
 
-sandbox = pytest.importorskip("plugins.sandbox", reason="the embedded exchange is not there")
 Pause = sandbox.rows.Pause
 
 LENGTH_US = 180_000_000

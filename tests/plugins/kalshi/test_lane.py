@@ -82,9 +82,27 @@ def asked(exchange, times=1, request=ORDER, method="POST"):
 
     async def main(exchange):
         lane = Lane(exchange.open)
-        return [await lane.ask(request, method) for _ in range(times)]
+        return [await lane.ask(lambda: request, method) for _ in range(times)]
 
     return on(exchange, main)
+
+
+def test_a_request_is_written_out_only_once_the_connection_is_open():
+    async def main(exchange):
+        opened = []
+
+        async def slowly():
+            await anyio.sleep(3)
+            return await exchange.open()
+
+        def render():
+            opened.append(exchange.opened)
+            return ORDER
+
+        await Lane(slowly).ask(render, "POST")
+        return opened
+
+    assert on(Exchange([PLAIN]), main) == [1]
 
 
 def test_a_request_goes_out_as_it_is_and_its_answer_comes_back():
@@ -187,7 +205,7 @@ def test_a_request_that_went_out_in_part_is_lost():
 
     async def main(exchange):
         exchange.serve = never
-        return await Lane(exchange.open).ask(ORDER, "POST")
+        return await Lane(exchange.open).ask(lambda: ORDER, "POST")
 
     async def never(stream):
         await anyio.sleep_forever()
@@ -203,7 +221,7 @@ def test_a_connection_that_breaks_while_a_request_is_written_loses_it():
             await stream.aclose()
 
         exchange.serve = cut
-        return await Lane(exchange.open).ask(ORDER, "POST")
+        return await Lane(exchange.open).ask(lambda: ORDER, "POST")
 
     lost = on(Exchange(room=20), main)
 
@@ -215,7 +233,7 @@ def test_without_a_connection_nothing_is_sent():
     async def main(exchange):
         exchange.is_there = False
         with pytest.raises(Unsent, match="nobody listens"):
-            await Lane(exchange.open).ask(ORDER, "POST")
+            await Lane(exchange.open).ask(lambda: ORDER, "POST")
 
     on(Exchange(), main)
 
@@ -226,7 +244,7 @@ def test_a_connection_that_never_opens_is_given_up():
             await anyio.sleep_forever()
 
         with pytest.raises(Unsent, match="TimeoutError"):
-            await Lane(never).ask(ORDER, "POST")
+            await Lane(never).ask(lambda: ORDER, "POST")
         return exchange.clock.now_us()
 
     assert on(Exchange(), main) == 5_000_000
@@ -236,8 +254,8 @@ def test_a_request_that_is_cancelled_gives_its_connection_up():
     async def main(exchange):
         lane = Lane(exchange.open)
         with anyio.move_on_after(1):
-            await lane.ask(ORDER, "POST")
-        return await lane.ask(ORDER, "POST")
+            await lane.ask(lambda: ORDER, "POST")
+        return await lane.ask(lambda: ORDER, "POST")
 
     exchange = Exchange([2, PLAIN], [PLAIN])
     assert on(exchange, main) == TAKEN
@@ -312,7 +330,7 @@ def test_warm_lanes_are_open_before_the_first_order():
     async def main(exchange):
         lanes = Lanes(exchange.open)
         await lanes.warm()
-        await lanes.ask(ORDER, "POST")
+        await lanes.ask(lambda: ORDER, "POST")
         return exchange.opened
 
     assert on(Exchange([PLAIN]), main) == WARM
@@ -324,7 +342,7 @@ def test_an_exchange_that_can_not_be_reached_at_first_is_asked_again():
         exchange.is_there = False
         await lanes.warm()
         exchange.is_there = True
-        return await lanes.ask(ORDER, "POST")
+        return await lanes.ask(lambda: ORDER, "POST")
 
     assert on(Exchange([PLAIN]), main) == TAKEN
 
@@ -335,14 +353,14 @@ def test_orders_at_once_take_a_lane_each_and_the_next_goes_elsewhere():
 
         async def one():
             try:
-                outcomes.append(await lanes.ask(ORDER, "POST"))
+                outcomes.append(await lanes.ask(lambda: ORDER, "POST"))
             except Unsent as why:
                 outcomes.append(str(why))
 
         async with anyio.create_task_group() as tasks:
             for _ in range(MOST + 1):
                 tasks.start_soon(one)
-        return outcomes, await lanes.ask(ORDER, "POST")
+        return outcomes, await lanes.ask(lambda: ORDER, "POST")
 
     exchange = Exchange(*[[1, PLAIN]] * (MOST + 1))
     outcomes, after = on(exchange, main)
@@ -366,10 +384,10 @@ def test_orders_at_once_take_a_lane_each_and_the_next_goes_elsewhere():
 def test_after_something_unusual_only_the_next_request_goes_elsewhere(unusual):
     async def main(exchange):
         lanes = Lanes(exchange.open)
-        await lanes.ask(ORDER, "POST")
+        await lanes.ask(lambda: ORDER, "POST")
         with pytest.raises(Unsent, match="unusual"):
-            await lanes.ask(ORDER, "POST")
-        return await lanes.ask(ORDER, "POST")
+            await lanes.ask(lambda: ORDER, "POST")
+        return await lanes.ask(lambda: ORDER, "POST")
 
     exchange = Exchange(unusual, [PLAIN])
     assert on(exchange, main) == TAKEN
@@ -426,9 +444,9 @@ def test_tickets_that_tls_sends_after_its_handshake_do_not_end_a_connection(cert
         lane = Lane(open_secured)
         await lane.open()
         await anyio.sleep(1)
-        answers = [await lane.ask(ORDER, "POST") for _ in range(2)]
+        answers = [await lane.ask(lambda: ORDER, "POST") for _ in range(2)]
         await exchange.ends[-1].aclose()
-        return answers, await lane.ask(ORDER, "POST"), exchange.opened
+        return answers, await lane.ask(lambda: ORDER, "POST"), exchange.opened
 
     exchange = Exchange([PLAIN], [PLAIN], [PLAIN])
     assert on(exchange, main) == ([TAKEN, TAKEN], TAKEN, 2)

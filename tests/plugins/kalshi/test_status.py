@@ -158,6 +158,19 @@ def test_an_answer_that_can_not_be_read_changes_nothing_and_is_named(watch, serv
     )
 
 
+def test_a_pause_that_nothing_confirms_for_a_minute_is_over(watch, server):
+    server.then("GET", STATUS, PAUSES)
+    server.always("GET", STATUS, (500, b""))
+
+    async def main(watching, told, run):
+        await run.clock.sleep(45)
+        believed = len(watching.pauses)
+        await run.clock.sleep(90)
+        return believed, len(watching.pauses), told[-1]
+
+    assert watch(main) == (1, 0, ())
+
+
 def test_an_exchange_without_a_status_is_not_asked_again(watch, server, codec):
     async def main(watching, told, run):
         await run.clock.sleep(600)
