@@ -1,4 +1,13 @@
+import re
+
+import msgspec
+
+from framework.exchange import MarketQuery
+from framework.model.commands import CancelOrder, QueryOrder
+from framework.testing import builders
 from plugins.kalshi.drift.contract import contract
+
+CANCEL = CancelOrder(client_order_id="c-1", order_id="o-1", ticker="A", shard=0, reason="")
 
 
 def test_an_order_is_written_with_every_field_that_it_can_have():
@@ -78,3 +87,45 @@ def test_the_typed_reads_are_in_the_contract():
         "GET /historical/cutoff",
         "GET /portfolio/subaccounts/balances",
     } <= {one.where for one in contract().replies}
+
+
+def operation_of(seen):
+    """Return what the contract says of a request, by the shape of its path."""
+    known = {one.where: one.query for one in (*contract().replies, *contract().requests)}
+    if f"{seen.method} {seen.path}" in known:
+        return known[f"{seen.method} {seen.path}"]
+    for where, query in known.items():
+        shape = re.sub(r"{[^}]*}", "[^/]+", where)
+        if re.fullmatch(shape, f"{seen.method} {seen.path}"):
+            return query
+    return None
+
+
+def test_every_request_of_a_trading_adapter_is_in_the_contract(trade, server):
+    query = QueryOrder(client_order_id="c-1", order_id=None, ticker="A")
+
+    async def main(exchange, run):
+        [found async for found in exchange.markets(MarketQuery(open_only=False, tickers=("A",)))]
+        [found async for found in exchange.markets(MarketQuery(series="S", event="E"))]
+        await exchange.find(query)
+        await exchange.find(msgspec.structs.replace(query, order_id="o-1"))
+        await exchange.account()
+        await exchange.account(run.clock.now_us() - 30 * 24 * 3_600_000_000)
+        await exchange.submit([builders.order(ticker="A")])
+        await exchange.cancel([CANCEL])
+        await exchange.cancel_all()
+        await run.clock.sleep(5)
+
+    server.always("GET", "/markets", {"markets": [], "cursor": ""})
+    trade(main)
+
+    seen = {(one.method, one.path): one for one in server.requests}
+    assert len(seen) > 12
+    unknown = [key for key, one in seen.items() if operation_of(one) is None]
+    assert unknown == []
+    surplus = {
+        key: sorted(one.query.keys() - operation_of(one))
+        for key, one in seen.items()
+        if one.method == "GET" and not one.query.keys() <= operation_of(one)
+    }
+    assert surplus == {}
