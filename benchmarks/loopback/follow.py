@@ -47,20 +47,20 @@ async def follow_with_httpx_ws(port: int) -> None:
 
 def follow(port: int, key: Path, folder: Path) -> None:
     """Follow as a run does, from the socket to the engine; nothing is written or sent."""
-    from loopback.ours import SETTINGS  # noqa: PLC0415
+    from loopback.ours import SETTINGS  # noqa: PLC0415 - peers do without it
 
-    from framework.cli.project import load  # noqa: PLC0415
+    from framework.cli.project import load  # noqa: PLC0415 - peers do without it
     from framework.clock import RealClock, run_real  # noqa: PLC0415 - peers do without it
-    from framework.collector import Collector, rare_collections  # noqa: PLC0415
-    from framework.engine import Engine  # noqa: PLC0415
-    from framework.exchange import MarketQuery  # noqa: PLC0415
-    from framework.listening import listen as take_in  # noqa: PLC0415
-    from framework.model.events import AnyEvent, MarketListed  # noqa: PLC0415
-    from framework.pipeline import Pipeline  # noqa: PLC0415
-    from framework.run import Mode, RunOptions  # noqa: PLC0415
-    from framework.running import CurrentRun  # noqa: PLC0415
-    from framework.testing.builders import NOW_US  # noqa: PLC0415
-    from framework.testing.playbook import account_report  # noqa: PLC0415
+    from framework.collector import Collector, rare_collections  # noqa: PLC0415 - peers do without it
+    from framework.engine import Engine  # noqa: PLC0415 - peers do without it
+    from framework.exchange import MarketQuery  # noqa: PLC0415 - peers do without it
+    from framework.listening import listen as take_in  # noqa: PLC0415 - peers do without it
+    from framework.model.events import AnyEvent, MarketListed  # noqa: PLC0415 - peers do without it
+    from framework.pipeline import Pipeline  # noqa: PLC0415 - peers do without it
+    from framework.run import Mode, RunOptions  # noqa: PLC0415 - peers do without it
+    from framework.running import CurrentRun  # noqa: PLC0415 - peers do without it
+    from framework.testing.builders import NOW_US  # noqa: PLC0415 - peers do without it
+    from framework.testing.playbook import account_report  # noqa: PLC0415 - peers do without it
 
     os.environ["BENCH_KEY_ID"] = "bench"
     file = folder / "kalshi.toml"

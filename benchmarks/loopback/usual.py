@@ -69,7 +69,7 @@ class Hooks:
 
 class Favourites:
     @hookimpl
-    def on_quote(self, ticker: str, bid: Decimal, ask: Decimal) -> Decimal | None:  # noqa: ARG002
+    def on_quote(self, ticker: str, bid: Decimal, ask: Decimal) -> Decimal | None:  # noqa: ARG002 - the hook's signature
         return ask if bid >= Decimal("0.85") and ask - bid <= Decimal("0.05") else None
 
 

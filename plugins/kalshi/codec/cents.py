@@ -23,7 +23,6 @@ from plugins.kalshi.codec import values as todays_values
 from plugins.kalshi.codec.cents_stream import CentsStream
 from plugins.kalshi.codec.cents_values import ONE_CENT_E4, ONE_CENT_E6, ladder, optional_e2
 from plugins.kalshi.codec.extras import Extras
-from plugins.kalshi.codec.numbers import time_us
 from plugins.kalshi.refusals import not_done
 
 ORDERS: Final = "/portfolio/orders"
@@ -299,11 +298,7 @@ class Cents(CentsStream):
 
     def as_of(self, record: Json) -> Micros | None:
         """Read which moment of the account the exchange's lists show."""
-        try:
-            return time_us(str(record.get("as_of_time") or ""))
-        except ValueError as fault:
-            self.drift.fail("user_data_timestamp", "as_of_time", fault)
-            return None
+        return records.as_of(record, self.drift)
 
     def _read(
         self,

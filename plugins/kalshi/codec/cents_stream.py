@@ -33,7 +33,6 @@ from plugins.kalshi.codec import (
     Updated,
 )
 from plugins.kalshi.codec import cents_frames as frames
-from plugins.kalshi.codec.cents_orders import OrderNames, Said
 from plugins.kalshi.codec.cents_values import (
     acquired,
     count_e2,
@@ -45,6 +44,7 @@ from plugins.kalshi.codec.cents_values import (
     price_e4,
     quote_e4,
 )
+from plugins.kalshi.codec.order_names import OrderNames, Said
 from plugins.kalshi.codec.surprises import Surprises
 
 _SIDS: Final = {

@@ -15,7 +15,6 @@ from plugins.kalshi.codec import Json, Query, Reach, records, values
 from plugins.kalshi.codec.extras import Extras
 from plugins.kalshi.codec.fixed_point_groups import FixedPointGroups
 from plugins.kalshi.codec.fixed_point_orders import Terms
-from plugins.kalshi.codec.numbers import time_us
 
 _Value = TypeVar("_Value")
 _Record = TypeVar("_Record", bound=msgspec.Struct)
@@ -121,11 +120,7 @@ class FixedPoint(FixedPointGroups):
 
     def as_of(self, record: Json) -> Micros | None:
         """Read which moment of the account the exchange's lists show."""
-        try:
-            return time_us(str(record.get("as_of_time") or ""))
-        except ValueError as fault:
-            self.drift.fail("user_data_timestamp", "as_of_time", fault)
-            return None
+        return records.as_of(record, self.drift)
 
     def _read(
         self,

@@ -10,9 +10,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from framework.model.units import Side, Ticker
+from framework.model.units import Micros, Side, Ticker
 from plugins.kalshi.codec import Drift, Json
 from plugins.kalshi.codec.documented import OBJECTS, VALUES
+from plugins.kalshi.codec.numbers import time_us
 
 
 class RangeRecord(msgspec.Struct):
@@ -203,3 +204,12 @@ def name_of(record: Json) -> str:
     """Return what to call a record in a message, whatever it lacks."""
     names = [str(record[key]) for key in _NAMES if record.get(key)]
     return " ".join(names[:2]) or "without a name"
+
+
+def as_of(record: Json, drift: Drift) -> Micros | None:
+    """Return the moment that the account's lists show; None when it can't be read."""
+    try:
+        return time_us(str(record.get("as_of_time") or ""))
+    except ValueError as fault:
+        drift.fail("user_data_timestamp", "as_of_time", fault)
+        return None

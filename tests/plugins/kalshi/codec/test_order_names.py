@@ -1,4 +1,4 @@
-from plugins.kalshi.codec.cents_orders import EARLY_KEPT, KNOWN_KEPT, Known, OrderNames, Said
+from plugins.kalshi.codec.order_names import EARLY_KEPT, KNOWN_KEPT, Known, OrderNames, Said
 
 
 def test_a_name_is_kept_also_when_a_list_does_not_tell_it():
