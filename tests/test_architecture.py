@@ -178,6 +178,7 @@ def test_import_contracts_catch_one_offence_each(tmp_path):
         "strategies/offence_d.py": "import framework.engine",
         "plugins/offence_e.py": "import framework.ledger",
         "plugins/offence_f.py": "import plugins.kalshi",
+        "plugins/kalshi/codec/offence_g.py": "import plugins.kalshi.transport",
     }
     for name, line in offences.items():
         (tmp_path / name).write_text(f"{line}\n")

@@ -24,19 +24,19 @@ from framework.metrics import Metric
 from framework.model.units import Duration
 from framework.run import Credentials, Mode, Run
 from plugins.kalshi.adapter import KalshiExchange
-from plugins.kalshi.client import open_client
 from plugins.kalshi.codec import Codec
 from plugins.kalshi.codec.fixed_point_orders import Terms
 from plugins.kalshi.dialects import DIALECTS
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
-from plugins.kalshi.lane import open_lanes
 from plugins.kalshi.metrics import metrics_of
-from plugins.kalshi.network import opener
-from plugins.kalshi.rest import Rest
-from plugins.kalshi.session import open_session
-from plugins.kalshi.session_check import reading_session
-from plugins.kalshi.signing import Signer
+from plugins.kalshi.stream.session import open_session
+from plugins.kalshi.stream.session_check import reading_session
+from plugins.kalshi.transport.client import open_client
+from plugins.kalshi.transport.lane import open_lanes
+from plugins.kalshi.transport.network import opener
+from plugins.kalshi.transport.rest import Rest
+from plugins.kalshi.transport.signing import Signer
 
 __all__ = ["Kalshi", "KalshiExchange"]
 

@@ -36,25 +36,25 @@ from framework.model.market import Market
 from framework.model.orders import Order
 from framework.model.units import E6, Micros, Ticker
 from framework.run import Mode, Run
-from plugins.kalshi.account import AccountReader
-from plugins.kalshi.buckets import WARN_ABOVE, Usage
-from plugins.kalshi.burst import BurstGuard
-from plugins.kalshi.catalog import Catalog
+from plugins.kalshi.account.account import AccountReader
+from plugins.kalshi.account.history import History
+from plugins.kalshi.account.portfolio import Portfolio
 from plugins.kalshi.codec import Codec
-from plugins.kalshi.fee_changes import FeeChanges
-from plugins.kalshi.groups import OrderGroups
-from plugins.kalshi.health import Reading
-from plugins.kalshi.history import History
-from plugins.kalshi.limits import is_urgent
-from plugins.kalshi.market_watch import MarketWatch
-from plugins.kalshi.orders import Orders
-from plugins.kalshi.portfolio import Portfolio
-from plugins.kalshi.queue import Queue
+from plugins.kalshi.markets.catalog import Catalog
+from plugins.kalshi.markets.fee_changes import FeeChanges
+from plugins.kalshi.markets.market_watch import MarketWatch
+from plugins.kalshi.markets.status import PAUSED, StatusWatch
+from plugins.kalshi.orders.burst import BurstGuard
+from plugins.kalshi.orders.groups import OrderGroups
+from plugins.kalshi.orders.orders import Orders
+from plugins.kalshi.orders.queue import Queue
+from plugins.kalshi.orders.writing import Writing
 from plugins.kalshi.reads import Reads
-from plugins.kalshi.rest import LARGE_SKEW_US, Rest, skew_in_words
-from plugins.kalshi.status import PAUSED, StatusWatch
-from plugins.kalshi.stream import Connect, Stream
-from plugins.kalshi.writing import Writing
+from plugins.kalshi.stream.stream import Connect, Stream
+from plugins.kalshi.transport.buckets import WARN_ABOVE, Usage
+from plugins.kalshi.transport.health import Reading
+from plugins.kalshi.transport.limits import is_urgent
+from plugins.kalshi.transport.rest import LARGE_SKEW_US, Rest, skew_in_words
 
 BATCHES: Final = 1_024
 """How many batches may wait for the engine before the socket is read no further."""

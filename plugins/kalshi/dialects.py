@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from plugins.kalshi import hosts, limits
+from plugins.kalshi import hosts
 from plugins.kalshi.codec import Codec
 from plugins.kalshi.codec.cents import Cents
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.codec.fixed_point_orders import Terms
+from plugins.kalshi.transport import limits
 
 
 class Dialect(NamedTuple):

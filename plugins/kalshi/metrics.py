@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from framework.metrics import Metric
 from plugins.kalshi.adapter import KalshiExchange
-from plugins.kalshi.buckets import WARN_ABOVE
-from plugins.kalshi.rest import LARGE_SKEW_US
+from plugins.kalshi.transport.buckets import WARN_ABOVE
+from plugins.kalshi.transport.rest import LARGE_SKEW_US
 
 _SECOND = Decimal(1_000_000)
 

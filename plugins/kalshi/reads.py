@@ -10,8 +10,8 @@
 Lists are iterated row by row over all their pages. A row that can't be read is left out and named
 in `exchange.surprises`; a page that can't be read is an `ExchangeError`. What is older than the
 exchange's live tier is read from its archive without being asked twice. Markets, series, orders,
-fills and settlements are the framework's own values; the rest stands in `plugins.kalshi.bodies`,
-`.candles` and `.portfolio`. All of it counts against the account's read budget.
+fills and settlements are the framework's own values; the rest stands in `codec.bodies`,
+`markets.candles` and `account.portfolio`. All of it counts against the account's read budget.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -24,7 +24,10 @@ from framework.errors import ExchangeError
 from framework.model.book import OrderBook
 from framework.model.market import EventGroup, Market, Series, micros, moment
 from framework.model.units import Micros, Ticker
-from plugins.kalshi.bodies import (
+from plugins.kalshi.account.history import History
+from plugins.kalshi.account.portfolio import Portfolio
+from plugins.kalshi.codec import Codec, Json
+from plugins.kalshi.codec.bodies import (
     EventFeeChange,
     ExchangeStatus,
     PublicTrade,
@@ -32,18 +35,15 @@ from plugins.kalshi.bodies import (
     in_utc,
     rows,
 )
-from plugins.kalshi.candles import CandleReads
-from plugins.kalshi.catalog import Catalog
-from plugins.kalshi.codec import Codec, Json
 from plugins.kalshi.codec.numbers import PRICES, count_e2
-from plugins.kalshi.history import History
-from plugins.kalshi.limits import EndpointCosts
-from plugins.kalshi.market_filter import MarketFilter, MarketState
-from plugins.kalshi.pages import PAGE, bodies_of, given, in_path, needed, split
-from plugins.kalshi.portfolio import Portfolio
-from plugins.kalshi.rest import Rest
-from plugins.kalshi.schedule import Schedule
-from plugins.kalshi.status import read_schedule, read_status
+from plugins.kalshi.markets.candles import CandleReads
+from plugins.kalshi.markets.catalog import Catalog
+from plugins.kalshi.markets.market_filter import MarketFilter, MarketState
+from plugins.kalshi.markets.schedule import Schedule
+from plugins.kalshi.markets.status import read_schedule, read_status
+from plugins.kalshi.transport.limits import EndpointCosts
+from plugins.kalshi.transport.pages import PAGE, bodies_of, given, in_path, needed, split
+from plugins.kalshi.transport.rest import Rest
 
 BOOKS_OF_BATCH: Final = 100
 EVENTS_OF_PAGE: Final = 200

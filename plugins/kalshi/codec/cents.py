@@ -23,7 +23,7 @@ from plugins.kalshi.codec import values as todays_values
 from plugins.kalshi.codec.cents_stream import CentsStream
 from plugins.kalshi.codec.cents_values import ONE_CENT_E4, ONE_CENT_E6, ladder, optional_e2
 from plugins.kalshi.codec.extras import Extras
-from plugins.kalshi.refusals import not_done
+from plugins.kalshi.codec.refusals import not_done
 
 ORDERS: Final = "/portfolio/orders"
 _SECOND_US: Final = 1_000_000

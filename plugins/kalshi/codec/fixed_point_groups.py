@@ -10,7 +10,7 @@ from plugins.kalshi.codec import Json, Query, Request
 from plugins.kalshi.codec.extras import GroupOutcome, OrderGroup, QueuePosition
 from plugins.kalshi.codec.fixed_point_orders import FixedPointOrders
 from plugins.kalshi.codec.numbers import count_e2
-from plugins.kalshi.refusals import no_proof, not_done
+from plugins.kalshi.codec.refusals import no_proof, not_done
 
 GROUPS: Final = "/portfolio/order_groups"
 ONE_GROUP: Final = f"{GROUPS}/{{order_group_id}}"

@@ -16,7 +16,13 @@ from framework.model.units import E2, Side, complement
 from plugins.kalshi.codec import Query, Request
 from plugins.kalshi.codec.fixed_point_stream import FixedPointStream
 from plugins.kalshi.codec.numbers import count_e2, count_text, ms_us, price_text
-from plugins.kalshi.refusals import SUCCESS, batch_outcome, decoded, item_outcome, no_proof
+from plugins.kalshi.codec.refusals import (
+    SUCCESS,
+    batch_outcome,
+    decoded,
+    item_outcome,
+    no_proof,
+)
 
 ORDERS: Final = "/portfolio/events/orders"
 ONE: Final = f"{ORDERS}/{{order_id}}"

@@ -14,16 +14,16 @@ from framework.model.commands import AmendOrder, CancelOrder
 from framework.model.market import MarketStatus
 from framework.model.orders import Order, Purpose, TimeInForce
 from framework.model.units import Side
-from plugins.kalshi import bodies, portfolio
-from plugins.kalshi.candles import Candle
-from plugins.kalshi.codec import Open, Request, frames, records
+from plugins.kalshi.account import portfolio
+from plugins.kalshi.codec import Open, Request, bodies, frames, records
 from plugins.kalshi.codec.documented import FEE_TYPES, MESSAGES, OBJECTS
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.codec.fixed_point_groups import GroupRecord, QueueRecord
 from plugins.kalshi.codec.fixed_point_orders import Terms
-from plugins.kalshi.limits import AccountLimits, EndpointCosts
-from plugins.kalshi.schedule import Schedule
-from plugins.kalshi.subscriptions import BOOK
+from plugins.kalshi.markets.candles import Candle
+from plugins.kalshi.markets.schedule import Schedule
+from plugins.kalshi.stream.subscriptions import BOOK
+from plugins.kalshi.transport.limits import AccountLimits, EndpointCosts
 
 Values = Mapping[str, frozenset[str]]
 _SIDES: Final = frozenset(Side)

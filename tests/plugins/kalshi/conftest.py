@@ -27,13 +27,13 @@ from framework.errors import ExchangeError
 from framework.run import Credentials, Mode, RunOptions
 from framework.streams import memory_pipe
 from plugins.kalshi import Kalshi
-from plugins.kalshi.client import open_client
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.hosts import addresses
-from plugins.kalshi.lane import open_lanes
-from plugins.kalshi.network import opener
-from plugins.kalshi.rest import Rest
-from plugins.kalshi.signing import Signer
+from plugins.kalshi.transport.client import open_client
+from plugins.kalshi.transport.lane import open_lanes
+from plugins.kalshi.transport.network import opener
+from plugins.kalshi.transport.rest import Rest
+from plugins.kalshi.transport.signing import Signer
 
 START_US = 1_768_478_400_000_000
 """2026-01-15 12:00 UTC, where every run in these tests starts."""

@@ -33,7 +33,7 @@ from framework.model.units import Side
 from framework.run import Mode, RunOptions
 from plugins import sandbox
 from plugins.kalshi import Kalshi
-from plugins.kalshi.market_filter import MarketFilter
+from plugins.kalshi.markets.market_filter import MarketFilter
 
 pytestmark = pytest.mark.slow  # plays whole sessions
 

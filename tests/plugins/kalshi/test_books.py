@@ -37,8 +37,8 @@ from framework.model.events import (
 )
 from framework.model.units import Side
 from plugins.kalshi.codec.fixed_point import FixedPoint
-from plugins.kalshi.session import StreamDropped
-from plugins.kalshi.stream import Stream
+from plugins.kalshi.stream.session import StreamDropped
+from plugins.kalshi.stream.stream import Stream
 
 BOOK = "orderbook_delta"
 TICKERS = ("A", "B", "C", "D")

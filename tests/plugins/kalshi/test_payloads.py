@@ -13,11 +13,12 @@ import pytest
 
 from framework.exchange import Accepted, Unknown
 from framework.testing import builders
-from plugins.kalshi import bodies, portfolio, schedule
-from plugins.kalshi.candles import Candle
-from plugins.kalshi.codec import Delta, Snapshot, Subscribed, Updated
+from plugins.kalshi.account import portfolio
+from plugins.kalshi.codec import Delta, Snapshot, Subscribed, Updated, bodies
 from plugins.kalshi.codec.fixed_point import FixedPoint
-from plugins.kalshi.refusals import refusal
+from plugins.kalshi.codec.refusals import refusal
+from plugins.kalshi.markets import schedule
+from plugins.kalshi.markets.candles import Candle
 
 pytestmark = pytest.mark.recording
 

@@ -6,8 +6,8 @@ import pytest
 from framework.errors import ExchangeError
 from framework.model.book import BookState
 from framework.model.units import Side
-from plugins.kalshi.candles import Period
-from plugins.kalshi.market_filter import MarketFilter
+from plugins.kalshi.markets.candles import Period
+from plugins.kalshi.markets.market_filter import MarketFilter
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 GRID = [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}]

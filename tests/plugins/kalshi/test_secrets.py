@@ -17,7 +17,7 @@ from framework.errors import AuthError, ConfigError, ExchangeError
 from framework.run import Credentials
 from plugins.kalshi import Kalshi
 from plugins.kalshi.codec import Request
-from plugins.kalshi.signing import Signer
+from plugins.kalshi.transport.signing import Signer
 
 PASSPHRASE = b"correct-horse-battery"
 ORDER = Request(method="POST", path="/portfolio/events/orders", template="", body=b"{}")

@@ -1,0 +1,1 @@
+"""What the exchange knows of the account, live and in its archive."""

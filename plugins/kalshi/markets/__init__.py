@@ -1,0 +1,1 @@
+"""What the exchange lists: markets, events, fees, candles, and when it is open."""

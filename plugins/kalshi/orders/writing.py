@@ -1,0 +1,45 @@
+"""Sends writes, each exactly once, and says what their answers prove."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from framework.exchange import Rejected, Unknown
+from framework.run import Mode
+from plugins.kalshi.codec import Request
+from plugins.kalshi.codec.refusals import SUCCESS, outcome
+from plugins.kalshi.transport.lane import Lost
+from plugins.kalshi.transport.rest import Reply, Rest
+
+_Done = TypeVar("_Done")
+
+
+class Writing:
+    """One account's way out: nothing else sends a write."""
+
+    def __init__(self, rest: Rest, mode: Mode) -> None:
+        """Write through `rest`, unless the mode forbids every write."""
+        self.rest = rest
+        self._allowed = mode is not Mode.PAPER
+
+    async def send(self, request: Request, *, urgent: bool) -> Reply | Rejected | Unknown:
+        """Send a write and return its answer; or why there is none.
+
+        Args:
+            request: What to send.
+            urgent: Cancels and exits may use the reserved part of the budget.
+        """
+        if not self._allowed:
+            return Rejected(code="paper", message="paper mode never writes to the exchange")
+        reply = await self.rest.write(request, urgent=urgent)
+        if reply is None:
+            return Rejected(code="rate_limited", message="not sent: the write budget is used up")
+        return Unknown(reason=reply.reason) if isinstance(reply, Lost) else reply
+
+    async def done(
+        self, request: Request, read: Callable[[bytes], _Done], *, urgent: bool
+    ) -> _Done | Rejected | Unknown:
+        """Send a write and return what its answer says of it."""
+        reply = await self.send(request, urgent=urgent)
+        if not isinstance(reply, Reply):
+            return reply
+        return read(reply.body) if reply.status in SUCCESS else outcome(reply.status, reply.body)

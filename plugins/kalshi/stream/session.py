@@ -1,0 +1,157 @@
+"""One WebSocket connection: whole messages, in the batches in which the socket gave them.
+
+httpx-ws hands every message over through a memory stream of its own, one task switch each, and
+hides pings. This session reads the same connection itself, with our own frame reader: what one
+read of the socket completes is one batch, and any byte, a ping's too, shows that the exchange is
+alive. The handshake and everything that is sent stay with httpx-ws and wsproto.
+
+`StockSession` is httpx-ws as it comes, for a version in which our reading is not in force.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from typing import Final, Protocol, TypeAlias, cast
+
+import anyio
+import httpcore
+import httpx
+from httpx_ws import (
+    AsyncWebSocketSession,
+    HTTPXWSException,
+    WebSocketDisconnect,
+    WebSocketNetworkError,
+    aconnect_ws,
+)
+from wsproto.events import Pong, TextMessage
+from wsproto.utilities import ProtocolError
+
+from plugins.kalshi.stream.frame_reader import Closed, FrameReader
+
+SILENCE_S: Final = 25.0
+"""The exchange pings every 10 s; when nothing comes for this long the connection is dead."""
+READ_BYTES: Final = 256 * 1024
+_CLOSE_WITHIN_S: Final = 1.0
+
+
+class StreamDropped(Exception):  # noqa: N818 - past tense: it is what happened
+    """The connection is gone; the text says why."""
+
+
+class Talk(Protocol):
+    """What the stream needs of a connection."""
+
+    async def read(self) -> list[bytes]:
+        """Wait for the connection and return the messages that came.
+
+        Raises:
+            StreamDropped: it ended, broke its protocol, or stayed silent too long.
+        """
+
+    async def say(self, text: str) -> bool:
+        """Send a command; False when the connection is gone, which `read` will report."""
+
+
+class StockSession(AsyncWebSocketSession):
+    """A WebSocket as httpx-ws reads it: message by message; its own pings notice silence."""
+
+    async def read(self) -> list[bytes]:
+        """Wait for the next message; one that is no text gives none.
+
+        Raises:
+            StreamDropped: the connection ended or broke its protocol.
+        """
+        try:
+            event = await self.receive()
+        except WebSocketDisconnect as end:
+            raise _closed(Closed(end.code, end.reason or "")) from None
+        except HTTPXWSException as fault:
+            raise StreamDropped(f"the connection broke: {type(fault).__name__}") from None
+        return [event.data.encode()] if isinstance(event, TextMessage) else []
+
+    async def say(self, text: str) -> bool:
+        """Send a command; False when the connection is gone, which `read` will report."""
+        try:
+            await self.send(TextMessage(data=text))
+        except (WebSocketNetworkError, ProtocolError, httpcore.WriteTimeout):
+            return False
+        return True
+
+
+class Session(StockSession):
+    """A WebSocket that is read by the batch."""
+
+    @asynccontextmanager
+    async def __asynccontextmanager__(self) -> AsyncGenerator["Session", None]:
+        # No background tasks: whoever calls `read` reads the socket.
+        self._reader = FrameReader()
+        try:
+            yield self
+        finally:
+            gone = suppress(HTTPXWSException, ProtocolError, httpcore.WriteTimeout)
+            with anyio.move_on_after(_CLOSE_WITHIN_S, shield=True), gone:
+                await self.close()
+
+    async def read(self) -> list[bytes]:
+        """Wait for the socket and return the messages it completed; a ping alone gives none.
+
+        Raises:
+            StreamDropped: the connection ended, broke its protocol, or stayed silent too long.
+        """
+        if self._reader.closed is not None:
+            raise _closed(self._reader.closed)
+        try:
+            data = await self.stream.read(READ_BYTES, SILENCE_S)
+        except httpcore.ReadTimeout:
+            raise StreamDropped(f"nothing arrived for {SILENCE_S:g} s") from None
+        except httpcore.ReadError as fault:
+            raise StreamDropped(f"the connection broke: {fault}") from None
+        if not data:
+            raise StreamDropped("the exchange closed the connection")
+        reader = self._reader
+        messages = reader.receive(data)
+        if reader.pings:
+            await self._answer(reader.pings)
+        if reader.closed is not None and not messages:
+            raise _closed(reader.closed)
+        return messages  # what came before a close counts; the next read tells the end
+
+    async def _answer(self, pings: list[bytes]) -> None:
+        try:
+            for payload in pings:
+                await self.send(Pong(payload=payload))
+        except (WebSocketNetworkError, ProtocolError, httpcore.WriteTimeout):
+            raise StreamDropped("a ping could not be answered") from None
+        finally:
+            pings.clear()
+
+
+SessionType: TypeAlias = type[StockSession]
+"""Which of the two reads."""
+
+
+def _closed(how: Closed) -> StreamDropped:
+    return StreamDropped(f"closed with {how.code} {how.reason}".rstrip())
+
+
+@asynccontextmanager
+async def open_session(
+    client: httpx.AsyncClient,
+    url: httpx.URL,
+    headers: dict[str, str],
+    session_class: SessionType = Session,
+) -> AsyncGenerator[StockSession, None]:
+    """Connect.
+
+    Raises:
+        StreamDropped: no connection, or an answer other than a switch of protocols.
+        httpx_ws.WebSocketUpgradeError: with the answer, when the exchange refused.
+    """
+    connecting = cast(
+        "AbstractAsyncContextManager[StockSession]",
+        aconnect_ws(str(url), client, session_class=session_class, headers=headers),
+    )
+    try:
+        async with connecting as session:
+            yield session
+    except httpx.RequestError as fault:
+        raise StreamDropped(f"no connection: {type(fault).__name__} {fault}".rstrip()) from None
