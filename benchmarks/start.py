@@ -31,7 +31,7 @@ from framework.clock import run_real, stopwatch, wall_clock_us
 from framework.model.events import AnyEvent, BookReplaced, MarketListed, QuoteTicked
 from framework.model.market import EventGroup, Market, MarketStatus, Series
 from plugins.sandbox.auth import Gate, new_key_pair
-from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.core.exchange import SandboxExchange
 from plugins.sandbox.rates import BASIC, DEFAULT_COST, RateLimits
 from plugins.sandbox.request import Reply, Request
 from plugins.sandbox.server import FixedPoint, serve

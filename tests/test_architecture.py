@@ -92,13 +92,13 @@ TESTED_ELSEWHERE: dict[str, str] = {
     "plugins/sandbox/cents/wire_stream.py": _WIRE,
     "plugins/sandbox/dialect.py": _SIGNATURES,
     "plugins/sandbox/selecting.py": "filters and pages of reads: tests/plugins/sandbox/test_routes_*.py",
-    "plugins/sandbox/wire_account.py": _WIRE,
-    "plugins/sandbox/wire_candles.py": _WIRE,
-    "plugins/sandbox/wire_market.py": _WIRE,
-    "plugins/sandbox/wire_money.py": _WIRE,
-    "plugins/sandbox/wire_orders.py": _WIRE,
-    "plugins/sandbox/wire_private.py": _WIRE,
-    "plugins/sandbox/wire_stream.py": _WIRE,
+    "plugins/sandbox/fixed_point/wire_account.py": _WIRE,
+    "plugins/sandbox/fixed_point/wire_candles.py": _WIRE,
+    "plugins/sandbox/fixed_point/wire_market.py": _WIRE,
+    "plugins/sandbox/fixed_point/wire_money.py": _WIRE,
+    "plugins/sandbox/fixed_point/wire_orders.py": _WIRE,
+    "plugins/sandbox/fixed_point/wire_private.py": _WIRE,
+    "plugins/sandbox/fixed_point/wire_stream.py": _WIRE,
 }
 """Source files without a test file of their path, each with the reason."""
 
@@ -179,6 +179,7 @@ def test_import_contracts_catch_one_offence_each(tmp_path):
         "plugins/offence_e.py": "import framework.ledger",
         "plugins/offence_f.py": "import plugins.kalshi",
         "plugins/kalshi/codec/offence_g.py": "import plugins.kalshi.transport",
+        "plugins/sandbox/core/offence_h.py": "import plugins.sandbox.worlds",
     }
     for name, line in offences.items():
         (tmp_path / name).write_text(f"{line}\n")

@@ -26,17 +26,17 @@ from framework.streams import memory_pipe
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
 from plugins.sandbox.cents.door import Cents
 from plugins.sandbox.channels import StreamLimits
+from plugins.sandbox.core.exchange import SandboxExchange
+from plugins.sandbox.core.world import World
 from plugins.sandbox.dialect import Dialect
-from plugins.sandbox.exchange import SandboxExchange
 from plugins.sandbox.faults import Faults
-from plugins.sandbox.plans import FEWEST
 from plugins.sandbox.pump import play, rest_now_and_then
-from plugins.sandbox.seeded import DEFAULT_MARKETS
 from plugins.sandbox.serve_command import commands as sandbox_commands
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Repeats, Venue
-from plugins.sandbox.world import World
-from plugins.sandbox.worlds import in_micros, open_world, session_end_us
+from plugins.sandbox.worlds.plans import FEWEST
+from plugins.sandbox.worlds.seeded import DEFAULT_MARKETS
+from plugins.sandbox.worlds.worlds import in_micros, open_world, session_end_us
 
 __all__ = ["Sandbox"]
 

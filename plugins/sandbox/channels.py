@@ -14,8 +14,8 @@ from msgspec import Raw
 from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
 from framework.model.units import E2, Side, Ticker
 from plugins.sandbox.audience import Audience
-from plugins.sandbox.exchange import SandboxExchange
-from plugins.sandbox.rows import (
+from plugins.sandbox.core.exchange import SandboxExchange
+from plugins.sandbox.core.rows import (
     EventFeeNotice,
     EventNotice,
     FillNotice,
@@ -25,9 +25,8 @@ from plugins.sandbox.rows import (
     OrderNotice,
     PositionRow,
 )
-from plugins.sandbox.wire import encode, milliseconds
-from plugins.sandbox.wire_private import fill_of, group_of, order_of, position_of
-from plugins.sandbox.wire_stream import (
+from plugins.sandbox.fixed_point.wire_private import fill_of, group_of, order_of, position_of
+from plugins.sandbox.fixed_point.wire_stream import (
     Frame,
     Trouble,
     delta_of,
@@ -40,6 +39,7 @@ from plugins.sandbox.wire_stream import (
     ticker_of,
     trade_of,
 )
+from plugins.sandbox.wire import encode, milliseconds
 
 BOOKS: Final = "orderbook_delta"
 TICKERS: Final = "ticker"

@@ -9,9 +9,9 @@ from framework.model.events import AnyEvent
 from framework.model.market import moment
 from framework.model.units import Micros
 from framework.run import Clock
-from plugins.sandbox.rows import Pause
+from plugins.sandbox.core.rows import Pause
+from plugins.sandbox.core.world import World
 from plugins.sandbox.venue import Venue
-from plugins.sandbox.world import World
 
 Report = Callable[[float, str], None]
 

@@ -8,11 +8,11 @@ import msgspec
 
 from framework.model.units import Micros
 from plugins.sandbox.auth import Gate
+from plugins.sandbox.core.rows import Refusal
 from plugins.sandbox.faults import RequestKind
 from plugins.sandbox.mischief import Mischief
 from plugins.sandbox.rates import DEFAULT_COST
 from plugins.sandbox.request import Reply, Request, segments
-from plugins.sandbox.rows import Refusal
 from plugins.sandbox.wire import Problem, refused, throttled
 
 ROOT: Final = ("trade-api", "v2")

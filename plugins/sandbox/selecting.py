@@ -9,11 +9,11 @@ from typing import Final, TypeAlias, TypeVar
 from framework.model.events import TradePrinted
 from framework.model.market import EventGroup, Market, MarketStatus, Series
 from framework.model.units import Micros, Ticker
+from plugins.sandbox.core.rows import FillRow, OrderRow, PositionRow, SettlementRow
+from plugins.sandbox.fixed_point.wire_market import statuses_listed_as
 from plugins.sandbox.request import Query, page_of
-from plugins.sandbox.rows import FillRow, OrderRow, PositionRow, SettlementRow
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.wire import bad_parameter, refused
-from plugins.sandbox.wire_market import statuses_listed_as
 
 _Row = TypeVar("_Row")
 Found: TypeAlias = tuple[list[_Row], str]

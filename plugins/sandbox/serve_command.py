@@ -24,13 +24,13 @@ from framework.model.units import to_duration, to_e6
 from framework.model.until import Until
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
 from plugins.sandbox.cents.door import Cents
-from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.core.exchange import SandboxExchange
 from plugins.sandbox.pump import play
-from plugins.sandbox.rebased import RebasedWorld
-from plugins.sandbox.seeded import DEFAULT_MARKETS
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
-from plugins.sandbox.worlds import in_micros, open_world, session_end_us
+from plugins.sandbox.worlds.rebased import RebasedWorld
+from plugins.sandbox.worlds.seeded import DEFAULT_MARKETS
+from plugins.sandbox.worlds.worlds import in_micros, open_world, session_end_us
 
 FIXED_POINT: Final = "fixed-point"
 CENTS: Final = "cents"

@@ -10,11 +10,11 @@ from anyio.abc import ByteStream
 
 from plugins.sandbox.auth import Gate
 from plugins.sandbox.channels import Outbox
-from plugins.sandbox.commands import Subscriber
 from plugins.sandbox.dialect import Dialect
+from plugins.sandbox.fixed_point.commands import Subscriber
+from plugins.sandbox.fixed_point.routes import answer
 from plugins.sandbox.http import HttpConnection
 from plugins.sandbox.request import Reply, Request
-from plugins.sandbox.routes import answer
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.websocket import GONE, Session, shake_hands
 

@@ -12,14 +12,14 @@ from typing import Literal, TypeAlias
 from framework.model.events import QuoteTicked, TradePrinted
 from framework.model.units import Micros, Ticker
 from plugins.sandbox.auth import Gate
-from plugins.sandbox.candles import Candles
 from plugins.sandbox.channels import Feed, StreamLimits
-from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.core.candles import Candles
+from plugins.sandbox.core.exchange import SandboxExchange
+from plugins.sandbox.core.past import AccountView, Past
+from plugins.sandbox.core.rows import LifecycleNotice, Notice, OrderRow
 from plugins.sandbox.faults import Faults
 from plugins.sandbox.mischief import Mischief, UnrulyStream
-from plugins.sandbox.past import AccountView, Past
 from plugins.sandbox.rates import BASIC, RateLimits
-from plugins.sandbox.rows import LifecycleNotice, Notice, OrderRow
 
 Repeats: TypeAlias = Literal["refuse", "return"]
 

@@ -40,9 +40,9 @@ from framework.testing.faults import FaultyStream
 from plugins.kalshi import Kalshi
 from plugins.sandbox.auth import Gate, new_key_pair
 from plugins.sandbox.cents.door import Cents
-from plugins.sandbox.exchange import NewOrder, SandboxExchange
+from plugins.sandbox.core.exchange import NewOrder, SandboxExchange
+from plugins.sandbox.core.rows import Pause
 from plugins.sandbox.request import Reply
-from plugins.sandbox.rows import Pause
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.wire import refused

@@ -2,7 +2,7 @@
 
 from framework.model.units import Micros
 from plugins.sandbox.auth import is_rsa_signed
-from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.core.exchange import SandboxExchange
 from plugins.sandbox.venue import Venue
 
 

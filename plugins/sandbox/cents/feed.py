@@ -23,11 +23,11 @@ from plugins.sandbox.cents.wire_stream import (
     trade_of,
 )
 from plugins.sandbox.channels import BUFFER_OVERFLOW, TERMINAL, Outbox
-from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.core.exchange import SandboxExchange
+from plugins.sandbox.core.rows import FillNotice, Notice, OrderNotice
+from plugins.sandbox.fixed_point.wire_stream import raw
 from plugins.sandbox.mischief import UnrulyStream
-from plugins.sandbox.rows import FillNotice, Notice, OrderNotice
 from plugins.sandbox.wire import encode
-from plugins.sandbox.wire_stream import raw
 
 BOOKS: Final = "orderbook_delta"
 TICKERS: Final = "ticker"

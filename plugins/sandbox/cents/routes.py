@@ -7,10 +7,10 @@ import msgspec
 from plugins.sandbox.cents import routes_account as account
 from plugins.sandbox.cents import routes_market as market
 from plugins.sandbox.cents import routes_orders as orders
+from plugins.sandbox.core.rows import Refusal
 from plugins.sandbox.request import Request
 from plugins.sandbox.routing import Route
 from plugins.sandbox.routing import route as _route
-from plugins.sandbox.rows import Refusal
 from plugins.sandbox.wire import Problem, refused
 
 ROUTES: Final = (

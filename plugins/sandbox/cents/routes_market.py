@@ -4,7 +4,6 @@ import msgspec
 
 from framework.model.market import EventGroup, Market
 from framework.model.units import Ticker
-from plugins.sandbox import routes_market as today
 from plugins.sandbox import selecting
 from plugins.sandbox.cents.counter import CentsCounter
 from plugins.sandbox.cents.numbers import is_served
@@ -17,8 +16,9 @@ from plugins.sandbox.cents.wire_market import (
     series_body,
     trade_body,
 )
+from plugins.sandbox.core.rows import Pause
+from plugins.sandbox.fixed_point import routes_market as today
 from plugins.sandbox.request import Reply, Request, reply
-from plugins.sandbox.rows import Pause
 from plugins.sandbox.wire import refused
 
 

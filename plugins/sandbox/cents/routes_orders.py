@@ -24,8 +24,8 @@ from plugins.sandbox.cents.wire_orders import (
     invalid,
     order_of,
 )
+from plugins.sandbox.core.rows import OrderRow, Refusal
 from plugins.sandbox.request import Reply, Request, reply
-from plugins.sandbox.rows import OrderRow, Refusal
 from plugins.sandbox.wire import Problem, refused
 
 MOST_IN_A_BATCH: Final = 10

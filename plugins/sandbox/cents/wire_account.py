@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from framework.model.units import E6, Side, Ticker, price_of
 from plugins.sandbox.cents.numbers import CENT_E4, contracts, fee_cents, price_cents
-from plugins.sandbox.rows import FillRow, OrderRow, PositionRow, SettlementRow
+from plugins.sandbox.core.rows import FillRow, OrderRow, PositionRow, SettlementRow
 from plugins.sandbox.wire import (
     USER_ID,
     balance_text,

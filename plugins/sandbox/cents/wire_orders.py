@@ -12,7 +12,7 @@ from msgspec import UNSET
 from framework.model.orders import TimeInForce
 from framework.model.units import E4, ONE_CONTRACT_E2, Side, complement
 from plugins.sandbox.cents.numbers import CENT_E4
-from plugins.sandbox.rows import Amendment, NewOrder, OrderRow
+from plugins.sandbox.core.rows import Amendment, NewOrder, OrderRow
 from plugins.sandbox.wire import Problem, refused
 
 _SIDES: Final = {"yes": Side.YES, "no": Side.NO}

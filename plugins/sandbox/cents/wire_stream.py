@@ -20,7 +20,7 @@ from plugins.sandbox.cents.numbers import (
     quoted_cents,
 )
 from plugins.sandbox.cents.wire_account import remaining, worded, yes_cents
-from plugins.sandbox.rows import FillRow, OrderRow
+from plugins.sandbox.core.rows import FillRow, OrderRow
 from plugins.sandbox.wire import milliseconds, money_text, unix_seconds
 
 

@@ -38,8 +38,8 @@ from framework.model.units import Side
 from framework.streams import memory_pipe
 from framework.testing.builders import HOUR_US, NOW_US
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
+from plugins.sandbox.core.exchange import NewOrder, SandboxExchange
 from plugins.sandbox.dialect import Dialect
-from plugins.sandbox.exchange import NewOrder, SandboxExchange
 from plugins.sandbox.request import Request, request_of
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue

@@ -8,7 +8,7 @@ from framework.model.events import BookChanged, BookReplaced, MarketListed, Trad
 from framework.model.market import Market, MarketStatus
 from framework.model.orders import TimeInForce
 from framework.model.units import Side
-from plugins.sandbox.exchange import Amendment, NewOrder, Refusal, SandboxExchange
+from plugins.sandbox.core.exchange import Amendment, NewOrder, Refusal, SandboxExchange
 
 YES, NO = Side.YES, Side.NO
 NOW = 1_000_000_000

@@ -7,7 +7,7 @@ from framework.errors import InvariantError
 from framework.model.events import MarketChanged, MarketSettled
 from framework.model.market import MarketStatus, Settlement
 from framework.testing.builders import HOUR_US, NOW_US
-from plugins.sandbox.rows import Pause
+from plugins.sandbox.core.rows import Pause
 
 ORDERS = "/portfolio/events/orders"
 TICKER = "KXT-E-A"

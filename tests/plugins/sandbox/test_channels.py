@@ -16,7 +16,7 @@ from framework.model.fees import FeeChange, FeeSchedule
 from framework.model.market import MarketStatus, Settlement
 from framework.model.units import Side
 from framework.testing.builders import HOUR_US, NOW_US
-from plugins.sandbox.commands import Subscriber
+from plugins.sandbox.fixed_point.commands import Subscriber
 
 
 class Heard:

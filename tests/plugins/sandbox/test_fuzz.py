@@ -10,9 +10,9 @@ from framework.model.events import BookChanged, TradePrinted
 from framework.model.units import Side
 from framework.testing.builders import NOW_US
 from plugins.sandbox.channels import CHANNELS
-from plugins.sandbox.commands import Subscriber
+from plugins.sandbox.fixed_point.commands import Subscriber
+from plugins.sandbox.fixed_point.routes import ROUTES, answer
 from plugins.sandbox.request import request_of
-from plugins.sandbox.routes import ROUTES, answer
 from plugins.sandbox.routing import ROOT
 
 TICKERS = ["KXT-E-A", "KXT-E-B", "KXT-F-C", "KXT-F-D", "KXT-G-Z"]

@@ -8,8 +8,8 @@ import pytest
 from framework.model.events import BookChanged
 from framework.model.units import Side
 from framework.testing.builders import NOW_US
-from plugins.sandbox.commands import Subscriber
 from plugins.sandbox.faults import Faults
+from plugins.sandbox.fixed_point.commands import Subscriber
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from framework.model.events import BookChanged, TradePrinted
 from framework.model.units import Side
 from framework.testing.builders import NOW_US
 from plugins.sandbox.auth import Gate
-from plugins.sandbox.commands import Subscriber
-from plugins.sandbox.exchange import SandboxExchange
+from plugins.sandbox.core.exchange import SandboxExchange
+from plugins.sandbox.core.rows import NewOrder, Pause
+from plugins.sandbox.fixed_point.commands import Subscriber
 from plugins.sandbox.pump import play, rest_now_and_then
-from plugins.sandbox.rows import NewOrder, Pause
 from plugins.sandbox.venue import Venue
 
 SECOND_US = 1_000_000

@@ -15,7 +15,7 @@ from framework.model.events import BookChanged, BookReplaced, MarketChanged, Mar
 from framework.model.market import Market, MarketStatus
 from framework.model.orders import TimeInForce
 from framework.model.units import Side
-from plugins.sandbox.exchange import Amendment, NewOrder, Pause, Refusal, SandboxExchange
+from plugins.sandbox.core.exchange import Amendment, NewOrder, Pause, Refusal, SandboxExchange
 
 pytestmark = pytest.mark.slow  # draws thousands of requests
 

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from plugins.sandbox.auth import Gate
+from plugins.sandbox.core.rows import Refusal
 from plugins.sandbox.request import reply, request_of
 from plugins.sandbox.routing import answer_by, route
-from plugins.sandbox.rows import Refusal
 from plugins.sandbox.wire import Problem
 
 

@@ -16,8 +16,8 @@ from framework.errors import ConfigError, ExchangeError
 from framework.model.until import Until
 from framework.run import Mode, RunOptions
 from plugins.sandbox import Sandbox
-from plugins.sandbox.rows import Pause
-from plugins.sandbox.seeded import START_US
+from plugins.sandbox.core.rows import Pause
+from plugins.sandbox.worlds.seeded import START_US
 
 MINUTE_US = 60_000_000
 

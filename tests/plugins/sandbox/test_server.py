@@ -10,8 +10,8 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import TextMessage
 
 from framework.streams import memory_pipe
+from plugins.sandbox.fixed_point.routes import ROUTES, answer
 from plugins.sandbox.request import request_of
-from plugins.sandbox.routes import ROUTES, answer
 from plugins.sandbox.server import FixedPoint, serve
 
 API = "/trade-api/v2/"

@@ -9,7 +9,7 @@ import pytest
 from framework.model.events import BookChanged
 from framework.model.units import Side
 from framework.testing.builders import NOW_US
-from plugins.sandbox.commands import Subscriber
+from plugins.sandbox.fixed_point.commands import Subscriber
 
 pytestmark = pytest.mark.recording
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plugins.sandbox.cents.routes import ROUTES
+from plugins.sandbox.core.rows import Pause
 from plugins.sandbox.request import request_of
-from plugins.sandbox.rows import Pause
 
 HIGHNY = "KXHIGHNY-25JAN09-B56.5"
 ORDER = {"ticker": HIGHNY, "side": "yes", "type": "limit", "count": 10, "yes_price": 92}

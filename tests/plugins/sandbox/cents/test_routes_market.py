@@ -5,7 +5,7 @@ import pytest
 from framework.model.events import TradePrinted
 from framework.model.units import Side
 from framework.testing.builders import NOW_US
-from plugins.sandbox.rows import Pause
+from plugins.sandbox.core.rows import Pause
 
 HIGHNY = "KXHIGHNY-25JAN09-B56.5"
 BTC = "KXBTC-26FEB09-B95000"

@@ -1,0 +1,1 @@
+"""Where markets, quotes and trades come from: a seed, or a recording."""
