@@ -37,7 +37,7 @@ from plugins.kalshi.markets.market_filter import MarketFilter
 
 pytestmark = pytest.mark.slow  # plays whole sessions
 
-Pause = sandbox.rows.Pause
+Pause = sandbox.core.rows.Pause
 
 LENGTH_US = 180_000_000
 
