@@ -5,7 +5,7 @@ strategies, risk or the ledger. It never retries a write and never guesses: an a
 read is `Unknown`.
 """
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import msgspec
@@ -78,6 +78,8 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Outcome: TypeAlias = Accepted | Rejected | Unknown
+Answer: TypeAlias = Callable[[], Awaitable[Outcome]]
+"""Waits for what became of an order that is on its way; called once."""
 
 
 class Absent(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,10 +160,17 @@ class Exchange(Protocol):
 
 @runtime_checkable
 class Prompt(Protocol):
-    """What an exchange may offer besides: to hand its batches over without a task switch."""
+    """What an exchange may offer besides: to hear and to send without a task switch."""
 
     def deliver_to(self, deliver: Callable[[Sequence[AnyEvent]], None] | None) -> None:
         """Call with each batch from now on, those that wait in `events` first; None ends it.
 
         Meanwhile `events` yields nothing, and ends or raises as ever.
+        """
+
+    def begin(self, order: Order) -> Answer | None:
+        """Send an order before this returns, if nothing has to be waited for.
+
+        Returns:
+            What waits for its outcome; None when nothing was sent, and `submit` is to do it.
         """

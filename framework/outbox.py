@@ -10,7 +10,16 @@ from typing import Final
 from anyio.abc import TaskGroup
 
 from framework.errors import AuthError, ExchangeError
-from framework.exchange import Absent, Accepted, Exchange, Outcome, Rejected, Unknown
+from framework.exchange import (
+    Absent,
+    Accepted,
+    Answer,
+    Exchange,
+    Outcome,
+    Prompt,
+    Rejected,
+    Unknown,
+)
 from framework.model.account import RemoteOrder, RemoteStatus
 from framework.model.commands import (
     AmendOrder,
@@ -50,6 +59,7 @@ class Outbox:
     ) -> None:
         """Send through `exchange`; answers go to `deliver` as events."""
         self._exchange = exchange
+        self._prompt = exchange if isinstance(exchange, Prompt) else None
         self._tasks = tasks
         self._clock = clock
         self._deliver = deliver
@@ -59,7 +69,10 @@ class Outbox:
         """Why requests that carry no order failed, newest last."""
 
     def send(self, commands: Sequence[AnyCommand]) -> None:
-        """Start sending: cancels first, then orders, then the rest."""
+        """Start sending: cancels first, then orders, then the rest.
+
+        A single order with nothing before it is on the wire when this returns, if it can be.
+        """
         cancels = [command for command in commands if isinstance(command, CancelOrder)]
         orders = [command.order for command in commands if isinstance(command, SubmitOrder)]
         follow = [
@@ -71,7 +84,11 @@ class Outbox:
         if cancels:
             self._start(self._cancel, cancels)
         if orders:
-            self._start(self._submit, orders)
+            answer = self._begun(orders[0]) if len(orders) == 1 and not cancels else None
+            if answer is None:
+                self._start(self._submit, orders)
+            else:
+                self._start(self._await, (orders[0], answer))
         for command in commands:
             if isinstance(command, QueryOrder):
                 self._start(self._find, command)
@@ -81,6 +98,9 @@ class Outbox:
             self._start(self._unsubscribe, leave)
         if follow:
             self._start(self._subscribe, follow)
+
+    def _begun(self, order: Order) -> Answer | None:
+        return None if self._prompt is None else self._prompt.begin(order)
 
     def _start(self, send: Callable[..., object], what: object) -> None:
         self.waiting += 1
@@ -104,6 +124,19 @@ class Outbox:
             raise
         except ExchangeError as error:  # an adapter's fault; without an answer they stay pending
             outcomes = [Unknown(reason=str(error))] * len(orders)
+        self._tell(orders, outcomes)
+
+    async def _await(self, begun: tuple[Order, Answer]) -> None:
+        order, answer = begun
+        try:
+            outcome = await answer()
+        except AuthError:
+            raise
+        except ExchangeError as error:
+            outcome = Unknown(reason=str(error))
+        self._tell([order], [outcome])
+
+    def _tell(self, orders: Sequence[Order], outcomes: Sequence[Outcome]) -> None:
         now = self._clock.now_us()
         self._deliver(
             [

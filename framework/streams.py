@@ -73,6 +73,10 @@ class QuickStream(ByteStream):
         """Whether a read would return at once: with bytes, or with the end."""
 
     @abstractmethod
+    def fits(self, count: int) -> bool:
+        """Return whether so many bytes could be written without waiting."""
+
+    @abstractmethod
     def send_nowait(self, item: bytes) -> None:
         """Write without waiting, for a writer that must not yield to others.
 
@@ -133,11 +137,14 @@ class _MemoryStream(QuickStream):
     def is_readable(self) -> bool:
         return bool(self._incoming.held) or self._incoming.ended or self._closed
 
-    def send_nowait(self, item: bytes) -> None:
+    def fits(self, count: int) -> bool:
         lane = self._outgoing
-        if lane.roomy is not None or len(item) > lane.room - len(lane.held):
+        return lane.roomy is None and count <= lane.room - len(lane.held)
+
+    def send_nowait(self, item: bytes) -> None:
+        if not self.fits(len(item)):
             raise WouldBlock
-        self._put(lane, item)
+        self._put(self._outgoing, item)
 
     def _put(self, lane: _Lane, item: bytes | memoryview) -> None:
         if self._closed or lane.ended:

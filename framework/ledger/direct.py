@@ -5,25 +5,31 @@ An intent is committed between a decision and its order, so what the toolkit add
 is written out once, in the dialect of the store, and its values go straight to the driver.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 import sqlalchemy as sa
 
 
 class Direct:
-    """One statement: its text, and the order in which it wants its values."""
+    """One statement: its text, and the order in which it wants its values.
 
-    __slots__ = ("_names", "text")
+    Attributes:
+        text: As the driver takes it.
+        values: Returns a row's values, given in the order of its names, in the statement's order.
+    """
 
-    def __init__(
-        self, statement: sa.Executable, dialect: sa.Dialect, columns: list[str] | None = None
-    ) -> None:
-        """Write a statement out; `columns` are those that an insert sets."""
-        made = statement.compile(dialect=dialect, column_keys=columns)  # type: ignore[attr-defined]
+    __slots__ = ("text", "values")
+
+    def __init__(self, statement: sa.Executable, dialect: sa.Dialect, names: Sequence[str]) -> None:
+        """Write a statement out.
+
+        Args:
+            statement: With at least two values.
+            dialect: The store's.
+            names: The columns that an insert sets, or the parameters, in the order of rows.
+        """
+        made = statement.compile(dialect=dialect, column_keys=list(names))  # type: ignore[attr-defined]
         self.text = str(made)
-        self._names: tuple[str, ...] = tuple(made.positiontup)
-
-    def values(self, row: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return a row's values in the statement's order."""
-        return tuple([row[name] for name in self._names])
+        self.values: itemgetter[tuple[Any, ...]] = itemgetter(*map(names.index, made.positiontup))

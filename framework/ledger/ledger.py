@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import sqlalchemy as sa
+from msgspec.structs import astuple
 
 from framework.errors import ConfigError, InvariantError, LedgerError
 from framework.ledger import schema, statements
@@ -31,6 +32,7 @@ from framework.model.events import AnyEvent, IntentRefused
 from framework.model.orders import Order, OrderState, Purpose
 from framework.model.units import E6, Micros
 
+_INTENT: Final = [*Order.__struct_fields__, "account", "run_id", "committed_us"]
 _NEW_ORDER: Final = [
     "client_order_id",
     "account",
@@ -39,6 +41,7 @@ _NEW_ORDER: Final = [
     "reason",
     "updated_us",
 ]
+_CLAIM: Final = ["the_account", "the_run", "the_host", "the_pid"]
 
 
 class Ledger:
@@ -49,13 +52,13 @@ class Ledger:
         self._account = account
         self._run_id = run_id
         self._durability = durability
-        self._is_claimed = False
         self._unwritten: list[AnyEvent] = []
         with store.transaction() as connection:
             self._halted = halted(connection, account)
-        intent = [*Order.__struct_fields__, "account", "run_id", "committed_us"]
-        self._lock_is_ours = Direct(statements.LOCK_IS_OURS, store.dialect)
-        self._add_intent = Direct(statements.ADD_INTENT, store.dialect, intent)
+        self._claim: tuple[str | int, ...] = (account, "", os.uname().nodename, os.getpid())
+        """What the lock's label must say; before it is ours it can't."""
+        self._lock_is_ours = Direct(statements.LOCK_IS_OURS, store.dialect, _CLAIM)
+        self._add_intent = Direct(statements.ADD_INTENT, store.dialect, _INTENT)
         self._add_order = Direct(statements.ADD_ORDER, store.dialect, _NEW_ORDER)
 
     # ------------------------------------------------------------------------------ lock
@@ -79,7 +82,7 @@ class Ledger:
             lock = schema.account_lock
             connection.execute(sa.delete(lock))
             connection.execute(sa.insert(lock).values(**row_of(holder)))
-        self._is_claimed = True
+        self._claim = (holder.account, holder.run_id, holder.host, holder.pid)
 
     def _enter_run(self, connection: sa.Connection, at_us: Micros) -> None:
         runs = schema.runs
@@ -104,17 +107,9 @@ class Ledger:
     def beat(self, at_us: Micros) -> bool:
         """Stamp the lock as alive; False when it is lost, and nothing may be sent any more."""
         with self._store.transaction() as connection:
-            stamped = connection.execute(statements.STAMP_LOCK, {**self._claim(), "beat_us": at_us})
+            label = dict(zip(_CLAIM, self._claim, strict=True))
+            stamped = connection.execute(statements.STAMP_LOCK, {**label, "beat_us": at_us})
             return stamped.rowcount == 1
-
-    def _claim(self) -> dict[str, str | int]:
-        """Return what the lock's label must say; before the claim it can't."""
-        return {
-            "the_account": self._account,
-            "the_run": self._run_id if self._is_claimed else "",
-            "the_host": os.uname().nodename,
-            "the_pid": os.getpid(),
-        }
 
     # ----------------------------------------------------------------------------- gates
 
@@ -129,12 +124,16 @@ class Ledger:
         """
         if not orders:
             return []
-        try:
-            with self._store.direct() as cursor:
-                whys = self._gate(cursor, orders)
-                passed = [order for order, why in zip(orders, whys, strict=True) if why is None]
-                for order in passed:
+
+        def commit(cursor: sqlite3.Cursor) -> list[str | None]:
+            whys = self._gate(cursor, orders)
+            for order, why in zip(orders, whys, strict=True):
+                if why is None:
                     self._insert(cursor, order, at_us)
+            return whys
+
+        try:
+            whys = self._store.directly(commit)
         except LedgerError as error:
             whys = [f"the ledger can't be written: {error}"] * len(orders)
         return [
@@ -149,15 +148,14 @@ class Ledger:
         What was committed stands: an amendment may ask for less of it, or another price.
         """
         try:
-            with self._store.direct() as cursor:
-                return self._gate(cursor, orders)
+            return self._store.directly(lambda cursor: self._gate(cursor, orders))
         except LedgerError as error:
             return [f"the ledger can't be written: {error}"] * len(orders)
 
     def _gate(self, cursor: sqlite3.Cursor, orders: Sequence[Order]) -> list[str | None]:
         """Return why each order must not pass, or None."""
         lock = self._lock_is_ours
-        cursor.execute(lock.text, lock.values(self._claim()))
+        cursor.execute(lock.text, lock.values(self._claim))
         if cursor.fetchone() is None:
             return [f"this run does not hold the lock of account {self._account}"] * len(orders)
         forbidden = self._forbidden()
@@ -172,17 +170,10 @@ class Ledger:
         return None
 
     def _insert(self, cursor: sqlite3.Cursor, order: Order, at_us: Micros) -> None:
-        intent = row_of(order)
-        intent |= {"account": self._account, "run_id": self._run_id, "committed_us": at_us}
+        # The driver writes our enums as words and numbers, and no and yes as 0 and 1.
+        intent = (*astuple(order), self._account, self._run_id, at_us)
         cursor.execute(self._add_intent.text, self._add_intent.values(intent))
-        pending = {
-            "client_order_id": order.client_order_id,
-            "account": self._account,
-            "state": OrderState.PENDING.value,
-            "reported_e2": 0,
-            "reason": "",
-            "updated_us": at_us,
-        }
+        pending = (order.client_order_id, self._account, OrderState.PENDING, 0, "", at_us)
         cursor.execute(self._add_order.text, self._add_order.values(pending))
 
     @property
@@ -300,9 +291,9 @@ class Ledger:
         try:
             self.record_events(())
             with self._store.transaction() as connection:
-                connection.execute(statements.RELEASE_LOCK, self._claim())
+                label = dict(zip(_CLAIM, self._claim, strict=True))
+                connection.execute(statements.RELEASE_LOCK, label)
         finally:
-            self._is_claimed = False
             self._store.close()
 
     def __enter__(self) -> Self:

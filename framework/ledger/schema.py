@@ -21,7 +21,8 @@ from framework.model.orders import OrderState, Purpose, TimeInForce
 from framework.model.units import ONE_DOLLAR_E4, Side
 
 VERSION: Final = 1
-"""Raised with every change of the tables; a ledger of a higher one is refused."""
+"""Raised with every change of what the tables hold, not of how they are stored; a ledger of
+another version is refused."""
 
 LARGEST: Final = 10**15
 """Bounds every quantity and sum, far from the 2**63 at which an integer would wrap or refuse."""
@@ -42,8 +43,9 @@ _Integer = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _STRICT: Final = sqlite3.sqlite_version_info >= (3, 37)
 
 
-def _table(name: str, *parts: sa.schema.SchemaItem) -> sa.Table:
-    return sa.Table(name, METADATA, *parts, sqlite_strict=_STRICT)
+def _table(name: str, *parts: sa.schema.SchemaItem, by_key: bool = False) -> sa.Table:
+    """Return a table; one that SQLite keeps `by_key` has no hidden row number beside its key."""
+    return sa.Table(name, METADATA, *parts, sqlite_strict=_STRICT, sqlite_with_rowid=not by_key)
 
 
 def _text(name: str, *, null: bool = False, key: bool = False) -> sa.Column[str]:
@@ -78,7 +80,7 @@ runs: Final = _table(
 intents: Final = _table(
     "intents",
     _text("client_order_id", key=True),
-    sa.Column("run_id", sa.Text(), sa.ForeignKey("runs.run_id"), nullable=False, index=True),
+    sa.Column("run_id", sa.Text(), sa.ForeignKey("runs.run_id"), nullable=False),
     _text("account"),
     _text("ticker"),
     _text("side"),
@@ -101,7 +103,10 @@ intents: Final = _table(
     _within("quantity_e2", 1, LARGEST),
     _within("post_only", 0, 1),
     _within("reduce_only", 0, 1),
+    by_key=True,
 )
+"""What is sent waits for this row and its row of `orders`, so each is one page of the file: kept by
+its key, and without an index that only a start would read."""
 
 orders: Final = _table(
     "orders",
@@ -109,14 +114,15 @@ orders: Final = _table(
         "client_order_id", sa.Text(), sa.ForeignKey("intents.client_order_id"), primary_key=True
     ),
     _text("account"),
-    sa.Column("order_id", sa.Text(), nullable=True, index=True),
+    _text("order_id", null=True),
     _text("state"),
     _integer("reported_e2"),
     _text("reason"),
     _integer("updated_us"),
     _one_of("state", OrderState),
     _within("reported_e2", 0, LARGEST),
-    sa.Index("ix_orders_account_state", "account", "state"),
+    sa.Index("ix_orders_order_id", "order_id", sqlite_where=sa.text("order_id IS NOT NULL")),
+    by_key=True,
 )
 """`reported_e2` is what the exchange says was filled; what we hold is the sum of `fills`."""
 

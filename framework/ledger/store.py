@@ -9,10 +9,10 @@ before 3.51.3.) Other processes read with `mode=ro`.
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any, Final, Literal, TypeAlias, cast
+from typing import IO, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
@@ -20,6 +20,8 @@ from sqlalchemy.pool import StaticPool
 
 from framework.errors import ConfigError, InvariantError, LedgerError
 from framework.ledger import schema
+
+_Result = TypeVar("_Result")
 
 Durability: TypeAlias = Literal["process", "full"]
 """What a commit survives: the death of the process, or a power cut as well."""
@@ -45,6 +47,8 @@ class Store:
         self._engine = engine
         self._owned = owned
         self._connection = engine.connect()
+        driver = self._connection.connection.driver_connection
+        self._cursor = cast("sqlite3.Connection", driver).cursor()
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -70,32 +74,30 @@ class Store:
         """How this database writes its statements."""
         return self._engine.dialect
 
-    @contextmanager
-    def direct(self) -> Iterator[sqlite3.Cursor]:
-        """Give a transaction on the driver itself, for the one path that can't wait.
+    def directly(self, write: Callable[[sqlite3.Cursor], _Result]) -> _Result:
+        """Run a transaction on the driver itself, for the one path that can't wait.
 
         Raises:
             LedgerError: the database did not take it; nothing of it was kept.
             InvariantError: a rule of the tables was broken.
         """
-        driver: sqlite3.Connection | None = None
+        cursor = self._cursor
         try:
-            driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
-            cursor = driver.cursor()
             cursor.execute("BEGIN IMMEDIATE")
-            yield cursor
+            result = write(cursor)
             cursor.execute("COMMIT")
         except sqlite3.IntegrityError as error:
             raise InvariantError(f"{self.where}: refused by the ledger: {error}") from error
         except OverflowError as error:
             raise InvariantError(f"{self.where}: a number beyond 64 bits") from error
-        except (sqlite3.Error, exc.ResourceClosedError, OSError) as error:
+        except (sqlite3.Error, OSError) as error:
             raise LedgerError(f"{self.where}: {error}") from error
+        else:
+            return result
         finally:
-            if driver is not None:
-                with suppress(sqlite3.Error):
-                    if driver.in_transaction:
-                        driver.rollback()
+            with suppress(sqlite3.Error):
+                if cursor.connection.in_transaction:
+                    cursor.connection.rollback()
 
     def close(self) -> None:
         """Close the connection, then let go of the file."""

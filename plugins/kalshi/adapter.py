@@ -4,7 +4,7 @@ REST answers questions and takes orders; the stream tells what happens. A market
 only told whole by REST, so the stream's short life-cycle messages are answered by reading it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from decimal import Decimal
 from typing import Final
 
@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 from framework.errors import AuthError, ConfigError
 from framework.exchange import (
     Accepted,
+    Answer,
     Capabilities,
     Found,
     MarketQuery,
@@ -260,19 +261,40 @@ class KalshiExchange:
 
     # ---------------------------------------------------------------------------- orders
 
+    def begin(self, order: Order) -> Answer | None:
+        """Send an order before this returns, if nothing has to be waited for.
+
+        Returns:
+            What waits for its outcome; None when nothing was sent, and `submit` is to do it.
+        """
+        answer = None if self._refusal(order) else self.orders.begin(order)
+        if answer is None:
+            return None
+
+        async def outcome() -> Outcome:
+            told = await answer()
+            self._learn([(order, told)])
+            return told
+
+        return outcome
+
     async def submit(self, orders: Sequence[Order]) -> Sequence[Outcome]:
         """Send orders, each exactly once; one outcome per order, never an exception."""
         refusals = [self._refusal(order) for order in orders]
         free = [order for order, why in zip(orders, refusals, strict=True) if why is None]
         told = await self.orders.submit(free) if free else ()
-        refused = [(o, one) for o, one in zip(free, told, strict=True) if isinstance(one, Rejected)]
+        self._learn(zip(free, told, strict=True))
+        answers = iter(told)
+        return [why or next(answers) for why in refusals]
+
+    def _learn(self, told: Iterable[tuple[Order, Outcome]]) -> None:
+        """Look again at what refusals cast a doubt on."""
+        refused = [(order, one) for order, one in told if isinstance(one, Rejected)]
         if any(one.code in PAUSED for _, one in refused):
             self._status.look_now()
         if not self.codec.reach.lifecycle:
             for order, _ in refused:  # its market may have closed unheard
                 self._markets.market_changed(order.ticker, "refused")
-        answers = iter(told)
-        return [why or next(answers) for why in refusals]
 
     def _refusal(self, order: Order) -> Rejected | None:
         """Return why an entry is not sent now: a pause, or a clock nobody can trust."""

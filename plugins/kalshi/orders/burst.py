@@ -35,6 +35,10 @@ class BurstGuard:
                 self._open[shard] = made.group_id
         return self._open
 
+    def known(self, shard: int) -> Mapping[int, str] | None:
+        """Return the groups that are open if one of them is this shard's."""
+        return self._open if shard in self._open else None
+
     async def close(self) -> None:
         """Delete the groups, which cancels what may still rest in them."""
         for shard, group_id in self._open.items():

@@ -7,7 +7,7 @@ from typing import TypeVar
 import anyio
 
 from framework.errors import InvariantError
-from framework.exchange import Accepted, Outcome, Rejected, Unknown
+from framework.exchange import Accepted, Answer, Outcome, Rejected, Unknown
 from framework.model.commands import AmendOrder, CancelOrder
 from framework.model.orders import Order, Purpose
 from framework.model.units import E2
@@ -35,6 +35,21 @@ class Orders:
         self.guard: BurstGuard | None = None
 
     # ------------------------------------------------------------------------------- new
+
+    def begin(self, order: Order) -> Answer | None:
+        """Send an order before this returns, if no budget, group or lane has to be waited for.
+
+        Returns:
+            What waits for its outcome; None when nothing was sent, and `submit` is to do it.
+        """
+        urgent = is_urgent(order)
+        groups: Mapping[int, str] | None = {}
+        if self.guard is not None and not urgent:
+            groups = self.guard.known(order.shard)
+        request = None if groups is None else self._create(order, groups)
+        if not isinstance(request, Request):
+            return None
+        return self._writing.begin(request, partial(self._codec.created, order), urgent=urgent)
 
     async def submit(self, orders: Sequence[Order]) -> Sequence[Outcome]:
         """Send orders, each exactly once; one outcome per order, never an exception.

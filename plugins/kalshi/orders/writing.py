@@ -1,6 +1,6 @@
 """Sends writes, each exactly once, and says what their answers prove."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from framework.exchange import Rejected, Unknown
@@ -40,6 +40,26 @@ class Writing:
     ) -> _Done | Rejected | Unknown:
         """Send a write and return what its answer says of it."""
         reply = await self.send(request, urgent=urgent)
-        if not isinstance(reply, Reply):
-            return reply
-        return read(reply.body) if reply.status in SUCCESS else outcome(reply.status, reply.body)
+        return _told(reply, read) if isinstance(reply, Reply) else reply
+
+    def begin(
+        self, request: Request, read: Callable[[bytes], _Done], *, urgent: bool
+    ) -> Callable[[], Awaitable[_Done | Rejected | Unknown]] | None:
+        """Send a write before this returns, if nothing has to be waited for.
+
+        Returns:
+            What waits for its answer; None when nothing was sent, and `done` is to do it.
+        """
+        reply = self.rest.begin(request, urgent=urgent) if self._allowed else None
+        if reply is None:
+            return None
+
+        async def done() -> _Done | Rejected | Unknown:
+            told = await reply()
+            return Unknown(reason=told.reason) if isinstance(told, Lost) else _told(told, read)
+
+        return done
+
+
+def _told(reply: Reply, read: Callable[[bytes], _Done]) -> _Done | Rejected | Unknown:
+    return read(reply.body) if reply.status in SUCCESS else outcome(reply.status, reply.body)

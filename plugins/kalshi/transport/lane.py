@@ -90,17 +90,34 @@ class Lane:
             self._stream, self._wire = stream, h11.Connection(h11.CLIENT)
         return stream
 
+    def begin(self, render: Render) -> bool:
+        """Write a request if it can be done at once, for `answer` to wait; False writes nothing."""
+        stream = self._stream
+        if not isinstance(stream, QuickStream) or has_ended(stream):
+            return False
+        try:
+            stream.send_nowait(render())
+        except (anyio.WouldBlock, *_BROKEN):
+            return False
+        return True
+
     async def ask(self, render: Render, method: str) -> Answer | Lost:
         """Send a request and wait for its answer.
 
         Raises:
             Unsent: nothing was written.
         """
-        stream = await self.open()
-        request = render()
+        await self.open()
+        return await self.answer(method, render())
+
+    async def answer(self, method: str, unwritten: bytes = b"") -> Answer | Lost:
+        """Wait for the answer to what `begin` has written, or to what is written now."""
+        stream = self._stream
+        if stream is None:
+            return Lost("the lane was closed before the answer came")
         answer: Answer | Lost | None = None
         try:
-            why = await _written(stream, request)
+            why = await _written(stream, unwritten) if unwritten else None
             answer = Lost(why) if why else await self._answer(stream, method)
             return answer
         finally:
@@ -202,9 +219,16 @@ class Lanes:
     def __init__(self, open_stream: Open) -> None:
         self._open = open_stream
         self._free: list[Lane] = []
+        self._begun: set[Lane] = set()
+        """Lanes with a request under way that nobody waits for yet."""
         self._count = 0
         self.in_doubt = False
         """Something unusual happened: the next request is not sent here."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether a lane has nothing under way, and none is in doubt."""
+        return bool(self._free) and not self.in_doubt
 
     async def warm(self) -> None:
         """Open the first lanes, so that the first order need not wait; failures show later."""
@@ -217,6 +241,23 @@ class Lanes:
                 pass
             finally:
                 self._free.append(lane)
+
+    def begin(self, render: Render, method: str) -> Callable[[], Awaitable[Answer | Lost]] | None:
+        """Send a request before this returns, if a free lane takes it at once.
+
+        Returns:
+            What waits for the answer; None when nothing was written.
+        """
+        if not self.is_free or not self._free[-1].begin(render):
+            return None
+        lane = self._free.pop()
+        self._begun.add(lane)
+
+        async def answer() -> Answer | Lost:
+            self._begun.discard(lane)
+            return await self._noting(lane, lane.answer(method))
+
+        return answer
 
     async def ask(self, render: Render, method: str) -> Answer | Lost:
         """Send a request on a free lane.
@@ -234,8 +275,12 @@ class Lanes:
             lane = Lane(self._open)
         else:
             raise Unsent("every lane waits for an answer")
+        return await self._noting(lane, lane.ask(render, method))
+
+    async def _noting(self, lane: Lane, asking: Awaitable[Answer | Lost]) -> Answer | Lost:
+        """Wait for an answer; the lane is free then, and in doubt after an unusual one."""
         try:
-            answer = await lane.ask(render, method)
+            answer = await asking
         finally:
             self._free.append(lane)
         self.in_doubt = isinstance(answer, Lost) or answer.status not in USUAL
@@ -247,8 +292,9 @@ class Lanes:
         Also when the run is cancelled: otherwise the first lane would be the last.
         """
         with anyio.CancelScope(shield=True):
-            while self._free:
-                await self._free.pop().close()
+            for lanes in (self._free, self._begun):
+                while lanes:
+                    await lanes.pop().close()
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ import anyio
 import msgspec
 
 from framework.model.orders import Order, Purpose
+from framework.model.units import Micros
 from framework.run import Clock
 from plugins.kalshi.codec import Request
 from plugins.kalshi.transport.buckets import Bucket, BucketSize, Usage
@@ -175,6 +176,8 @@ class Limits:
             request: What is to be sent.
             urgent: A cancel or an exit: it may use the reserve, and waits as long as it must.
         """
+        if self.take_write_now(request, urgent=urgent):
+            return True
         cost, paying = self.cost(request), self._paying(request.shard)
         if urgent:
             await self._spend(paying, cost)
@@ -184,6 +187,18 @@ class Limits:
                 await self._spend(paying, cost, keeping=True)
                 return True
         return False
+
+    def take_write_now(self, request: Request, *, urgent: bool) -> bool:
+        """Pay for a write that may be sent at once; False takes nothing: it has to wait."""
+        queue = self._entries.get(request.shard)
+        if queue is not None and queue.locked() and not urgent:
+            return False  # behind those that wait already
+        cost, paying = self.cost(request), self._paying(request.shard)
+        if _wait_us(paying, cost, keeping=not urgent):
+            return False
+        for bucket in paying:
+            bucket.take(cost)
+        return True
 
     def affords(self, request: Request, *, urgent: bool) -> bool:
         """Return whether a write could be paid for at once, as a batch must be."""
@@ -200,13 +215,15 @@ class Limits:
             bucket.refuse()
 
     async def _spend(self, buckets: Sequence[Bucket], cost: int, *, keeping: bool = False) -> None:
-        def wait_us() -> int:
-            return max(b.wait_us(cost + (b.reserve if keeping else 0)) for b in buckets)
-
-        while missing_us := wait_us():
+        while missing_us := _wait_us(buckets, cost, keeping=keeping):
             await self._clock.sleep(missing_us / 1_000_000)
         for bucket in buckets:
             bucket.take(cost)
+
+
+def _wait_us(buckets: Sequence[Bucket], cost: int, *, keeping: bool) -> Micros:
+    """Return how long until every bucket can pay, beside its reserve if that is kept."""
+    return max(bucket.wait_us(cost + (bucket.reserve if keeping else 0)) for bucket in buckets)
 
 
 def is_urgent(order: Order) -> bool:

@@ -9,7 +9,7 @@ they fire at the exact second; no thread is used.
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final, cast
 
 import anyio
 import certifi
@@ -20,6 +20,9 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 
 from framework.errors import ExchangeError
 from framework.streams import QuickStream
+
+_RECORD_BYTES: Final = 256
+"""Room for what TLS adds to a record, a change of its keys included."""
 
 Connect = Callable[[str, int], Awaitable[ByteStream]]
 """`run.connect`."""
@@ -98,6 +101,34 @@ class ConnectedStream(httpcore.AsyncNetworkStream):
         return None
 
 
+class SecureStream(TLSStream, QuickStream):
+    """TLS that can also be written and looked at without waiting, as what is below it can."""
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether something has arrived below: data, the end, or TLS's own."""
+        return has_ended(self.transport_stream)  # type: ignore[arg-type]
+
+    def fits(self, count: int) -> bool:
+        """Return whether so many bytes could be written without waiting, records included."""
+        below = self.transport_stream
+        return isinstance(below, QuickStream) and below.fits(count + count // 64 + _RECORD_BYTES)
+
+    def send_nowait(self, item: bytes) -> None:
+        """Write without waiting.
+
+        Raises:
+            WouldBlock: there is no room for all of it; nothing is sent.
+        """
+        if not self.fits(len(item)):
+            raise anyio.WouldBlock
+        try:
+            self._ssl_object.write(item)
+        except ssl.SSLError as fault:
+            raise anyio.BrokenResourceError from fault
+        cast("QuickStream", self.transport_stream).send_nowait(self._write_bio.read())
+
+
 def has_ended(stream: ByteStream) -> bool:
     """Return whether an idle connection has something to read: only its end can that be.
 
@@ -143,7 +174,7 @@ def opener(connect: Connect, url: httpx.URL) -> Callable[[], Awaitable[ByteStrea
         if context is None:
             return stream
         try:
-            return await TLSStream.wrap(
+            return await SecureStream.wrap(
                 stream, hostname=url.host, ssl_context=context, standard_compatible=False
             )
         except BaseException:

@@ -4,7 +4,7 @@ Reads are repeated with growing, jittered pauses over the run's clock and genera
 sent exactly once: whether a lost one was done is for a query to tell, not for a second send.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -22,7 +22,7 @@ from plugins.kalshi.codec import Json, Query, Request
 from plugins.kalshi.codec.refusals import key_hint, refusal
 from plugins.kalshi.transport.client import HEADERS, OversizedAnswer, body_of
 from plugins.kalshi.transport.health import Health
-from plugins.kalshi.transport.lane import Lanes, Lost, Unsent
+from plugins.kalshi.transport.lane import Answer, Lanes, Lost, Unsent
 from plugins.kalshi.transport.limits import TODAY, AccountLimits, Budget, EndpointCosts, Limits
 from plugins.kalshi.transport.presign import Presigned
 from plugins.kalshi.transport.signing import Signer
@@ -209,7 +209,32 @@ class Rest:
         if not await self.limits.take_write(request, urgent=urgent):
             return None
         sent_us = self._clock.now_us()
-        reply = await self._write(request)
+        return self._noted(request, await self._write(request), sent_us)
+
+    def begin(
+        self, request: Request, *, urgent: bool
+    ) -> Callable[[], Awaitable[Reply | Lost]] | None:
+        """Send a write before this returns, if neither the budget nor a lane makes it wait.
+
+        Returns:
+            What waits for its answer; None when nothing was sent.
+        """
+        if self._lanes is None or not self._lanes.is_free:
+            return None
+        if not self.limits.take_write_now(request, urgent=urgent):
+            return None
+        sent_us = self._clock.now_us()
+        answer = self._lanes.begin(partial(self._rendered, request), request.method)
+        if answer is None:
+            return None  # and is paid for twice, which is rare and errs on the safe side
+
+        async def reply() -> Reply | Lost:
+            return self._noted(request, self._replied(await answer(), sent_us), sent_us)
+
+        return reply
+
+    def _noted(self, request: Request, reply: Reply | Lost, sent_us: Micros) -> Reply | Lost:
+        """Learn from an answer what it says of the exchange, the budget and our signatures."""
         self._note(is_failure=isinstance(reply, Lost) or _is_failure(reply.status))
         if isinstance(reply, Reply):
             now_us = self._clock.now_us()
@@ -223,25 +248,27 @@ class Rest:
     async def _write(self, request: Request) -> Reply | Lost:
         """Send a write on a lane or, when there is none for it, by httpx."""
         if self._lanes is not None:
-            url = self._url(request)
             sent_us = self._clock.now_us()
             try:
-                render = partial(self._rendered, request, url)
-                answer = await self._lanes.ask(render, request.method)
+                answer = await self._lanes.ask(partial(self._rendered, request), request.method)
             except Unsent:
                 pass
             else:
-                if isinstance(answer, Lost):
-                    return answer
-                self._measure_skew(answer.date or None, sent_us)
-                return Reply(answer.status, answer.body)
+                return self._replied(answer, sent_us)
         try:
             return await self._send(request)
         except httpx.RequestError as fault:
             return Lost(_named(fault))
 
-    def _rendered(self, request: Request, url: httpx.URL) -> bytes:
+    def _replied(self, answer: Answer | Lost, sent_us: Micros) -> Reply | Lost:
+        if isinstance(answer, Lost):
+            return answer
+        self._measure_skew(answer.date or None, sent_us)
+        return Reply(answer.status, answer.body)
+
+    def _rendered(self, request: Request) -> bytes:
         """Write a request out as it goes over the wire."""
+        url = self._url(request)
         headers = None
         path = url.raw_path.partition(b"?")[0].decode()
         if self.presigned is not None and request.path == request.template:

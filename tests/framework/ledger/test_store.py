@@ -172,11 +172,13 @@ ADD_MARK = "INSERT INTO watermarks (account, as_of_us) VALUES (?, ?)"
 
 
 def _write_directly(store, *accounts, fail=None):
-    with store.direct() as cursor:
+    def write(cursor):
         for account in accounts:
             cursor.execute(ADD_MARK, (account, 1))
         if fail:
             raise fail
+
+    store.directly(write)
 
 
 def test_what_was_written_directly_is_committed(path):
@@ -231,8 +233,8 @@ def test_a_rule_broken_directly_is_our_bug(path, accounts):
 def test_a_number_beyond_64_bits_is_our_bug_directly_too(path):
     store = open_store(path, "process")
 
-    with pytest.raises(InvariantError, match="64 bits"), store.direct() as cursor:
-        cursor.execute(ADD_MARK, ("main", 2**64))
+    with pytest.raises(InvariantError, match="64 bits"):
+        store.directly(lambda cursor: cursor.execute(ADD_MARK, ("main", 2**64)))
     store.close()
 
 
