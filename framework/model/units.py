@@ -59,6 +59,8 @@ def exact(value: object) -> Decimal:
     Raises:
         ValueError: `value` is a float, a bool, not a number, or not finite.
     """
+    if type(value) is Decimal and value.is_finite():
+        return value
     if isinstance(value, bool | float) or not isinstance(value, int | str | Decimal):
         raise ValueError(f"must be an exact decimal, not {type(value).__name__} {value!r}")  # noqa: TRY004 - pydantic reports ValueError as a setting's fault
     try:
@@ -70,13 +72,14 @@ def exact(value: object) -> Decimal:
     return number
 
 
-def _scaled(value: object, digits: int, unit: str) -> int:
+@lru_cache(maxsize=65_536)
+def _scaled(number: Decimal, digits: int, unit: str) -> int:
     try:
-        scaled = _EXACT.to_integral_exact(_EXACT.scaleb(exact(value), digits))
+        scaled = _EXACT.to_integral_exact(_EXACT.scaleb(number, digits))
     except DecimalException:
-        raise ValueError(f"must be a multiple of {unit} (was {value})") from None
+        raise ValueError(f"must be a multiple of {unit} (was {number})") from None
     if scaled.adjusted() >= _DIGITS:
-        raise ValueError(f"is too large (was {value})")
+        raise ValueError(f"is too large (was {number})")
     return int(scaled)
 
 
@@ -86,7 +89,7 @@ def to_e4(price: object) -> E4:
     Raises:
         ValueError: `price` is not exact, or finer than 1/10,000 dollar.
     """
-    return _scaled(price, 4, "0.0001 dollar")
+    return _scaled(exact(price), 4, "0.0001 dollar")
 
 
 def to_e2(quantity: object) -> E2:
@@ -95,7 +98,7 @@ def to_e2(quantity: object) -> E2:
     Raises:
         ValueError: `quantity` is not exact, or finer than 1/100 contract.
     """
-    return _scaled(quantity, 2, "0.01 contract")
+    return _scaled(exact(quantity), 2, "0.01 contract")
 
 
 def to_e6(money: object) -> E6:
@@ -104,7 +107,7 @@ def to_e6(money: object) -> E6:
     Raises:
         ValueError: `money` is not exact, or finer than 1/1,000,000 dollar.
     """
-    return _scaled(money, 6, "0.000001 dollar")
+    return _scaled(exact(money), 6, "0.000001 dollar")
 
 
 def _shown(units: int, digits: int, at_least: int) -> Decimal:

@@ -74,6 +74,15 @@ class TestCommit:
         assert ledger.commit_intents([entry(1), leaving(2), entry(3)], NOW_US) == []
         assert committed(ledger) == [entry(1), leaving(2), entry(3)]
 
+    def test_an_intent_writes_two_pages(self, ledger, path):
+        """Its order waits for them: the intent's, and that of what is known of it."""
+        log = path.with_name(f"{path.name}-wal")
+        page = 4096 + 24  # with its header in the log
+        before = log.stat().st_size
+
+        assert ledger.commit_intents([entry()], NOW_US) == []
+        assert (log.stat().st_size - before) / page == 2
+
     def test_nothing_to_commit_is_nothing(self, ledger):
         assert ledger.commit_intents([], NOW_US) == []
 
