@@ -34,6 +34,9 @@ class Calling(Plain):
         for batch in self.batches if deliver is not None else ():
             deliver(batch)
 
+    def begin(self, order):
+        return None
+
     async def events(self):
         await self.over.wait()
         if self.error is not None:

@@ -50,6 +50,9 @@ class Talk(Protocol):
     async def say(self, text: str) -> bool:
         """Send a command; False when the connection is gone, which `read` will report."""
 
+    async def watch(self) -> None:
+        """End a connection that stays silent too long, which `read` will report; runs beside it."""
+
 
 class StockSession(AsyncWebSocketSession):
     """A WebSocket as httpx-ws reads it: message by message; its own pings notice silence."""
@@ -76,6 +79,9 @@ class StockSession(AsyncWebSocketSession):
             return False
         return True
 
+    async def watch(self) -> None:
+        """Return at once: httpx-ws has its own watch."""
+
 
 class Session(StockSession):
     """A WebSocket that is read by the batch."""
@@ -84,6 +90,8 @@ class Session(StockSession):
     async def __asynccontextmanager__(self) -> AsyncGenerator["Session", None]:
         # No background tasks: whoever calls `read` reads the socket.
         self._reader = FrameReader()
+        self._heard_s = anyio.current_time()
+        self._is_silent = False
         try:
             yield self
         finally:
@@ -100,13 +108,15 @@ class Session(StockSession):
         if self._reader.closed is not None:
             raise _closed(self._reader.closed)
         try:
-            data = await self.stream.read(READ_BYTES, SILENCE_S)
-        except httpcore.ReadTimeout:
-            raise StreamDropped(f"nothing arrived for {SILENCE_S:g} s") from None
+            data = await self.stream.read(
+                READ_BYTES
+            )  # a time-out for each would cost as much again
         except httpcore.ReadError as fault:
-            raise StreamDropped(f"the connection broke: {fault}") from None
+            why = str(fault)
+            raise StreamDropped(self._silence or f"the connection broke: {why}") from None
         if not data:
-            raise StreamDropped("the exchange closed the connection")
+            raise StreamDropped(self._silence or "the exchange closed the connection")
+        self._heard_s = anyio.current_time()
         reader = self._reader
         messages = reader.receive(data)
         if reader.pings:
@@ -114,6 +124,17 @@ class Session(StockSession):
         if reader.closed is not None and not messages:
             raise _closed(reader.closed)
         return messages  # what came before a close counts; the next read tells the end
+
+    @property
+    def _silence(self) -> str:
+        return f"nothing arrived for {SILENCE_S:g} s" if self._is_silent else ""
+
+    async def watch(self) -> None:
+        """Close the connection when nothing has arrived for 25 seconds, to the second."""
+        while (left_s := self._heard_s + SILENCE_S - anyio.current_time()) > 0:  # noqa: ASYNC110 - an event at each read would cost more than the read
+            await anyio.sleep(left_s)
+        self._is_silent = True
+        await self.stream.aclose()
 
     async def _answer(self, pings: list[bytes]) -> None:
         try:

@@ -135,6 +135,7 @@ class Stream:
                 self._numbers.clear()
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._write, session)
+                    group.start_soon(session.watch)
                     why = await self._read(session)
                     group.cancel_scope.cancel()
         except WebSocketUpgradeError as answer:

@@ -21,6 +21,12 @@ from anyio.streams.tls import TLSAttribute, TLSStream
 from framework.errors import ExchangeError
 from framework.streams import QuickStream
 
+_CLOSED: Final[tuple[type[Exception], ...]] = (
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    OSError,
+)
+"""A connection that is gone; an `ssl.SSLError` is an `OSError`."""
 _RECORD_BYTES: Final = 256
 """Room for what TLS adds to a record, a change of its keys included."""
 
@@ -33,17 +39,11 @@ def _named(
     timeout: type[Exception], broken: type[Exception], *also: type[Exception]
 ) -> Iterator[None]:
     """Turn a stream's exceptions into the ones httpcore's callers know."""
-    closed: tuple[type[Exception], ...] = (
-        anyio.BrokenResourceError,
-        anyio.ClosedResourceError,
-        OSError,  # ssl.SSLError is one
-        *also,
-    )
     try:
         yield
     except TimeoutError as fault:
         raise timeout(str(fault)) from fault
-    except closed as fault:
+    except (*_CLOSED, *also) as fault:
         raise broken(str(fault) or type(fault).__name__) from fault
 
 
@@ -55,11 +55,17 @@ class ConnectedStream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
         """Return what has arrived; nothing means the other end closed."""
-        with _named(httpcore.ReadTimeout, httpcore.ReadError), anyio.fail_after(timeout):
-            try:
+        try:
+            if timeout is None:
                 return await self._stream.receive(max_bytes)
-            except anyio.EndOfStream:
-                return b""
+            with anyio.fail_after(timeout):
+                return await self._stream.receive(max_bytes)
+        except anyio.EndOfStream:
+            return b""
+        except TimeoutError as fault:
+            raise httpcore.ReadTimeout(str(fault)) from fault
+        except _CLOSED as fault:
+            raise httpcore.ReadError(str(fault) or type(fault).__name__) from fault
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
         """Send all of it."""

@@ -20,7 +20,11 @@ def converse(play, server):
             async with opened(run, session_class) as session:
                 while not server.sockets:
                     await anyio.lowlevel.checkpoint()
-                return await test(session, server.socket, run)
+                async with anyio.create_task_group() as beside:
+                    beside.start_soon(session.watch)
+                    found = await test(session, server.socket, run)
+                    beside.cancel_scope.cancel()
+                return found
 
         return play(main)
 
