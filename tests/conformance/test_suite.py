@@ -178,7 +178,7 @@ class EmptyHanded(Wrong):
 WRONG = [
     (Doubling, ["E01", "E05", "E12"]),
     (Hopeful, ["E01", "E02", "E07"]),
-    (Gloomy, ["E02", "E04", "E06"]),
+    (Gloomy, ["E02", "E04", "E06", "E15"]),
     (Rounding, ["O60"]),
     (SidesMixed, ["O02", "O13", "O21"]),
     (Deaf, ["O10", "O11", "R09"]),

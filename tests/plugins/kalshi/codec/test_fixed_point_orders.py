@@ -287,6 +287,39 @@ def test_each_order_of_a_batch_has_its_own_outcome(codec):
     assert isinstance(third, Unknown)
 
 
+@pytest.mark.parametrize("sign", [{"order_id": "o-1"}, {"fill_count": "1.00"}])
+def test_an_order_of_a_batch_that_is_refused_and_there_at_once_is_unknown(codec, sign):
+    item_1 = {"client_order_id": "t-1", "error": {"code": "insufficient_balance"}, **sign}
+
+    first, second, third = placed(codec, item_1, item(2), item(3))
+
+    assert first == Unknown(reason="the reply to the order holds insufficient_balance")
+    assert [second.order_id, third.order_id] == ["o-2", "o-3"]
+
+
+def test_an_order_of_a_batch_that_is_told_twice_is_unknown(codec):
+    no = {"client_order_id": "t-1", "error": {"code": "invalid_price"}}
+
+    outcomes = placed(codec, item(1), no, item(2), item(3))
+
+    assert [type(outcome) for outcome in outcomes] == [Unknown, Accepted, Accepted]
+
+
+def test_a_refused_order_of_a_batch_may_be_told_with_empty_fields(codec):
+    empty = {"order_id": "", "fill_count": "0.00", "remaining_count": None}
+    no = {"client_order_id": "t-1", **empty, "error": {"code": "invalid_price", "message": "m"}}
+
+    assert placed(codec, no, item(2), item(3))[0] == Rejected(code="invalid_price", message="m")
+
+
+def test_a_cancel_of_a_batch_that_is_refused_and_took_something_out_is_unknown(codec):
+    row = {"order_id": "o-1", "reduced_by": "3.00", "error": {"code": "not_found"}}
+
+    first, *_ = codec.cancelled_batch(CANCELS, 200, json.dumps({"orders": [row]}).encode())
+
+    assert first == Unknown(reason="the reply to the cancel holds not_found")
+
+
 def test_answers_to_a_batch_are_told_apart_by_client_id_not_by_place(codec):
     outcomes = placed(codec, item(3), item(1), item(2))
 
