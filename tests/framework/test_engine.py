@@ -451,6 +451,20 @@ def test_whole_contracts_where_the_exchange_knows_no_fractions():
     assert play.order.quantity == 10
 
 
+def test_behind_a_broker_an_order_counts_with_the_cents_that_its_fills_may_take():
+    broker = msgspec.structs.replace(EVERYTHING, balance_step_e6=10_000)
+
+    worst = [
+        following(Buyer(), Sizer(), capabilities=capabilities)
+        .event(bids())
+        .engine.state.worst.reserved_e6(0)
+        for capabilities in (EVERYTHING, broker)
+    ]
+
+    assert 9_300_000 < worst[0] < 9_500_000
+    assert worst[1] == 10_000_000
+
+
 def test_cancels_an_entry_whose_signal_no_longer_holds(play):
     play.event(bids())
     play.event(accepted(play)).ignore()
