@@ -655,6 +655,39 @@ def test_a_resting_exit_shrinks_when_the_position_does(capabilities, command):
     play.event(OrderFilled(at_us=NOW_US + SECOND, fill=by_hand)).expect(command)
 
 
+def sold_by_hand(quantity, number=1, at=NOW_US + SECOND):
+    done = fill(
+        f"by hand {number}",
+        side=Side.NO,
+        price="0.08",
+        quantity=quantity,
+        client_order_id=None,
+        order_id="foreign",
+    )
+    return OrderFilled(at_us=at, fill=done)
+
+
+def test_an_exit_that_shrinks_is_left_to_its_amendment_until_the_answer():
+    play = holding(Buyer(), Sizer(), Target())
+    play.event(accepted(play)).ignore()
+    play.event(sold_by_hand(4)).expect(AmendOrder)
+    answer = amended(play, at=NOW_US + 2 * SECOND, remaining=6_00)
+
+    play.event(bids(yes="0.91", at=NOW_US + SECOND), tick(NOW_US + SECOND)).expect()
+    play.event(answer, tick(NOW_US + 3 * SECOND)).expect()
+
+    live = play.engine.state.orders.find(play.order.client_order_id)
+    assert (live.state, live.remaining_e2) == (OrderState.OPEN, 6_00)
+
+
+def test_an_exit_that_even_its_amendment_leaves_too_large_is_cancelled_at_once():
+    play = holding(Buyer(), Sizer(), Target())
+    play.event(accepted(play)).ignore()
+    play.event(sold_by_hand(4)).expect(AmendOrder)
+
+    play.event(sold_by_hand(1, number=2)).expect(CancelOrder)
+
+
 def test_an_exit_that_shrinks_keeps_what_it_has_sold_in_its_total():
     play = holding(Buyer(), Sizer(), Target())
     play.event(accepted(play), filled(play, quantity=3)).ignore()

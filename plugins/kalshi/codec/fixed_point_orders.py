@@ -93,9 +93,22 @@ class FixedPointOrders(FixedPointStream):
     def amend(self, amendment: AmendOrder) -> Request:
         """Write a new limit and total of an open order.
 
-        Its client id stays, so that fills on both sides of the change name the same intent.
+        Its client id stays, so that fills on both sides of the change name the same intent, and
+        its expiry too, which an amendment keeps where it names none.
+        A smaller total alone is written as a decrease: only of that is it told that the rest
+        keeps its place. By the difference, so that a fill under way does not change the total.
         """
         order, limit_e4 = amendment.order, amendment.limit_e4
+        less_e2 = order.quantity_e2 - amendment.quantity_e2
+        if limit_e4 == order.limit_e4 and less_e2 > 0:
+            shrunk = CancelOrder(
+                client_order_id=amendment.client_order_id,
+                order_id=amendment.order_id,
+                ticker=order.ticker,
+                shard=order.shard,
+                reason="shrinks",
+            )
+            return self.decrease(shrunk, by_e2=less_e2)
         yes_e4 = limit_e4 if order.side is Side.YES else complement(limit_e4)
         body = {
             "ticker": order.ticker,

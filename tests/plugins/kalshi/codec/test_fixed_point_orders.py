@@ -204,6 +204,34 @@ def test_an_amendment_of_a_no_order_stands_on_the_yes_book(codec):
     assert (body["side"], body["price"]) == ("ask", "0.8700")
 
 
+@pytest.mark.parametrize("side", Side)
+def test_a_smaller_total_alone_is_a_decrease_by_the_difference(codec, side):
+    change = amendment(side)
+    smaller = msgspec.structs.replace(change, limit_e4=change.order.limit_e4, quantity_e2=800)
+
+    request = codec.amend(smaller)
+
+    assert request.path == "/portfolio/events/orders/o-1/decrease"
+    assert body_of(request) == {"reduce_by": "2.50", "market_ticker": "A-1", "exchange_index": 2}
+
+
+def test_a_smaller_total_at_another_price_is_an_amendment(codec):
+    request = codec.amend(msgspec.structs.replace(amendment(), quantity_e2=800))
+
+    assert request.path == "/portfolio/events/orders/o-1/amend"
+    assert body_of(request)["count"] == "8.00"
+
+
+def test_an_amendment_names_no_expiry_and_so_keeps_it(codec):
+    change = amendment()
+    expiring = msgspec.structs.replace(change.order, expires_us=1_800_000_000_000_000)
+
+    body = body_of(codec.amend(msgspec.structs.replace(change, order=expiring)))
+
+    assert "expiration_time" not in body
+    assert "updated_client_order_id" not in body
+
+
 def test_an_amendment_says_what_rests_and_not_its_fills_which_are_only_its_own(codec):
     body = {"order_id": "o-1", "remaining_count": "8.50", "fill_count": "2.00", "ts_ms": 5}
 
