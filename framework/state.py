@@ -156,7 +156,10 @@ class State:
         if self.portfolio.settle(settlement) is not None:
             self.moved_us = max(self.moved_us, settlement.at_us)
             market = self.market(settlement.ticker)
-            self.worst.move_cash(market.shard if market else 0, self.portfolio.cash_e6 - before)
+            shard = settlement.shard
+            if shard is None:
+                shard = market.shard if market else 0
+            self.worst.move_cash(shard, self.portfolio.cash_e6 - before)
 
     def replace_book(self, event: BookReplaced) -> None:
         """Take a whole book."""

@@ -1106,6 +1106,19 @@ def test_a_settlement_pays_and_ends_the_position():
     assert play.engine.state.portfolio.cash_e6 == 1_000_700_000
 
 
+@pytest.mark.parametrize(("told", "paid"), [(None, 0), (0, 0), (2, 2)])
+def test_a_settlement_pays_into_the_cash_of_its_shard_else_of_its_market(told, paid):
+    play = holding(Buyer(), Sizer())
+    worst = play.engine.state.worst
+    before = {shard: worst.cash_e6(shard) for shard in (0, 2)}
+    payment = Settlement(ticker=TICKER, at_us=NOW_US, result="yes", yes_pays_e4=10_000, shard=told)
+
+    play.event(MarketSettled(at_us=NOW_US, settlement=payment))
+
+    moved = {shard: worst.cash_e6(shard) - before[shard] for shard in (0, 2)}
+    assert moved == {0: 0, 2: 0} | {paid: 10_000_000}
+
+
 def test_a_fill_told_by_the_exchanges_id_alone_is_its_orders_once_the_id_is_known(play):
     play.event(bids()).expect(SubmitOrder)
     nameless = msgspec.structs.replace(filled(play).fill, client_order_id=None)
