@@ -66,7 +66,10 @@ class Engine:
             last_number: The highest number a client order id of this run carries already.
         """
         self.settings = settings or EngineSettings()
-        self.state = State(names_orders=capabilities.client_order_ids)
+        self.state = State(
+            names_orders=capabilities.client_order_ids,
+            balance_step_e6=capabilities.balance_step_e6,
+        )
         self._pipeline = pipeline
         self._run_id = run_id
         self.capabilities = capabilities

@@ -132,7 +132,10 @@ class Exchange(Protocol):
         """Send orders, each exactly once; one outcome per order, never an exception."""
 
     async def amend(self, amendments: Sequence[AmendOrder]) -> Sequence[Outcome]:
-        """Change open orders; one outcome per amendment."""
+        """Change open orders; one outcome per amendment.
+
+        Client id and expiry stay, and the place in the queue too where only the total shrinks.
+        """
 
     async def cancel(self, cancels: Sequence[CancelOrder]) -> Sequence[Outcome]:
         """Cancel orders; `Accepted.filled_e2` is what they traded in their life if told.

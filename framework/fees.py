@@ -111,47 +111,39 @@ class OrderFees:
 
 
 @lru_cache(maxsize=4_096)
-def worst_fee_e6(
-    limit_e4: E4,
-    quantity_e2: E2,
-    fee_type: str = "quadratic",
-    multiplier: Decimal = Decimal(1),
-) -> E6:
-    """Return the most an order of a direct member can pay in fees.
-
-    A buy at 0.90 may be filled at 0.50, where a contract's fee is highest, so this is more than
-    the fee at the limit. It holds for every split into fills at the limit or better: a fill
-    whose rebate is withheld pays less than one precision unit, any other ends with less than one
-    in the accumulator.
-    """
-    dearest = min(limit_e4, ONE_DOLLAR_E4 // 2)
-    return _worst_e6(dearest, quantity_e2, fee_type, multiplier)
-
-
 def worst_outlay_e6(
     limit_e4: E4,
     quantity_e2: E2,
     fee_type: str = "quadratic",
     multiplier: Decimal = Decimal(1),
+    step_e6: E6 = DIRECT_E6,
 ) -> E6:
-    """Return the most cash a buy can take, its fee included.
+    """Return the most cash a buy can take, its fees included, however it is split into fills.
 
-    Less than cost plus `worst_fee_e6`: a better price saves more than its higher fee costs, as
-    long as multiplier times rate is below one.
+    A better price saves more than its higher fee costs, as long as multiplier times rate is below
+    one; else the fee counts where a contract's is highest, at one half.
+    Two bounds hold, and the lower one counts. A fill whose rebate is withheld pays less than one
+    step of the balance in fees, and any other ends with less than one in the accumulator. And no
+    fill takes more than cost and fee rounded up to a step, which is dearest for the smallest
+    fills: behind a broker each 0.01 contract may take a cent.
+
+    Args:
+        limit_e4: The highest price that may be paid.
+        quantity_e2: Hundredths of a contract; no fill is smaller than one.
+        fee_type: The series' fee type.
+        multiplier: The series' fee multiplier.
+        step_e6: What the account's balance is rounded to at each fill.
     """
-    over, under = _ratio(multiplier)
-    monotone = over * TAKER_RATE_E4 <= under * ONE_DOLLAR_E4
-    at = limit_e4 if monotone else min(limit_e4, ONE_DOLLAR_E4 // 2)
-    return limit_e4 * quantity_e2 + _worst_e6(at, quantity_e2, fee_type, multiplier)
-
-
-def _worst_e6(price_e4: E4, quantity_e2: E2, fee_type: str, multiplier: Decimal) -> E6:
     if not quantity_e2:
         return 0
-    # A fill is at least 0.01 contract, so there are at most `quantity_e2` of them: each rounds
-    # its trade fee up by less than $0.000001 and pays a precision unit at the least.
-    model = trade_fee_e6(price_e4, quantity_e2, fee_type, multiplier)
-    return max(model + quantity_e2, DIRECT_E6 * quantity_e2) + DIRECT_E6
+    over, under = _ratio(multiplier)
+    monotone = over * TAKER_RATE_E4 <= under * ONE_DOLLAR_E4
+    at_e4 = limit_e4 if monotone else min(limit_e4, ONE_DOLLAR_E4 // 2)
+    model = trade_fee_e6(at_e4, quantity_e2, fee_type, multiplier)
+    smallest = limit_e4 + trade_fee_e6(at_e4, 1, fee_type, multiplier)
+    # Each of at most `quantity_e2` fills rounds its trade fee up by less than $0.000001.
+    rebated = limit_e4 * quantity_e2 + max(model + quantity_e2, step_e6 * quantity_e2) + step_e6
+    return min(rebated, -(-smallest // step_e6) * step_e6 * quantity_e2)
 
 
 def break_even(
@@ -161,6 +153,7 @@ def break_even(
     multiplier: Decimal = Decimal(1),
     *,
     is_taker: bool = True,
+    step_e6: E6 = DIRECT_E6,
 ) -> Decimal:
     """Return the probability at which a buy held to settlement earns nothing.
 
@@ -170,6 +163,7 @@ def break_even(
         fee_type: The series' fee type.
         multiplier: The series' fee multiplier.
         is_taker: Whether the buy takes what is offered, or rested and was taken.
+        step_e6: What the account's balance is rounded to at each fill.
 
     Returns:
         Cost plus fee per contract, rounded up to 1/10,000; above 1 it can never earn.
@@ -180,5 +174,6 @@ def break_even(
     price_e4, quantity_e2 = to_e4(price), to_e2(quantity)
     if quantity_e2 <= 0:
         raise ValueError(f"quantity must be positive (was {quantity})")
-    charge = OrderFees(fee_type, multiplier).charge(price_e4, quantity_e2, is_taker=is_taker)
+    fees = OrderFees(fee_type, multiplier, step_e6)
+    charge = fees.charge(price_e4, quantity_e2, is_taker=is_taker)
     return price_of(-(-(price_e4 * quantity_e2 + charge.net_e6) // quantity_e2))

@@ -86,10 +86,15 @@ def _report_order(state: State, row: RemoteOrder) -> LiveOrder | None:
 
 
 def _adopt_terms(state: State, row: RemoteOrder) -> None:
-    """Take over the terms of an order that an earlier run amended: the ledger has the first."""
+    """Take over the terms of an order that an earlier run amended: the ledger has the first.
+
+    What it wants in all is what it has and what rests: of a part that was taken out, the exchange
+    may still tell the first total.
+    """
     live = state.orders.find(row.client_order_id, row.order_id)
     if live is not None and row.status is RemoteStatus.OPEN:
-        live.revise(row.limit_e4, min(row.quantity_e2, live.order.quantity_e2))
+        total_e2 = row.filled_e2 + row.remaining_e2
+        live.revise(row.limit_e4, min(total_e2, live.order.quantity_e2))
 
 
 def _is_settled_down(state: State, as_of_us: Micros) -> bool:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from framework.fees import worst_fee_e6
+from framework.fees import DIRECT_E6, worst_outlay_e6
 from framework.model.market import Market
 from framework.model.portfolio import Portfolio
 from framework.model.units import (
@@ -20,7 +20,6 @@ from framework.model.units import (
     Micros,
     Side,
     Ticker,
-    cost_e6,
 )
 from framework.working import LiveOrder, WorkingOrders
 
@@ -42,6 +41,7 @@ class WorstCase:
         orders: WorkingOrders,
         market: Callable[[Ticker], Market | None],
         mark_e4: Callable[[Ticker, Side], E4 | None],
+        balance_step_e6: E6 = DIRECT_E6,
     ) -> None:
         """Look at live state.
 
@@ -51,7 +51,9 @@ class WorstCase:
             market: A market's record, for its event and fees.
             mark_e4: The last good bid of one side of a market; 0 when nobody bids, None before
                 any book was seen.
+            balance_step_e6: What cash is rounded to at each fill, and the fee with it.
         """
+        self.balance_step_e6 = balance_step_e6
         self._portfolio = portfolio
         self._orders = orders
         self._market = market
@@ -95,12 +97,12 @@ class WorstCase:
 
     def order_cost_e6(self, live: LiveOrder) -> E6:
         """Return what the rest of an entry may still cost, with the worst fee."""
-        limit, rest = live.worst_e4, live.remaining_e2
+        limit, rest, step = live.worst_e4, live.remaining_e2, self.balance_step_e6
         market = self._market(live.order.ticker)
         if market is None:
-            return cost_e6(limit, rest) + worst_fee_e6(limit, rest)
+            return worst_outlay_e6(limit, rest, step_e6=step)
         terms = market.worst_fee_terms(live.sent_us)
-        return cost_e6(limit, rest) + worst_fee_e6(limit, rest, terms.fee_type, terms.multiplier)
+        return worst_outlay_e6(limit, rest, terms.fee_type, terms.multiplier, step)
 
     def reserved_e6(self, shard: int) -> E6:
         """Return the cash that entries not yet filled may still take on a shard."""

@@ -85,7 +85,7 @@ class Run(Protocol):
 
     @property
     def folder(self) -> Path:
-        """Where this run keeps its files (0700)."""
+        """Where this run keeps its files (0700); what must outlive it is kept beside them."""
 
     @property
     def clock(self) -> Clock:

@@ -7,6 +7,7 @@ Knows nothing of plugins and sends nothing. What a decision must look at again i
 from decimal import Decimal
 from typing import Final
 
+from framework.fees import DIRECT_E6
 from framework.model.account import GRACE_US
 from framework.model.events import (
     AmendRefused,
@@ -44,8 +45,13 @@ _FORGOTTEN_AFTER_US: Final[Micros] = 86_400_000_000
 class State:
     """Markets, portfolio and orders as the events so far make them."""
 
-    def __init__(self, *, names_orders: bool = True) -> None:
-        """Start empty; `names_orders` is whether the exchange repeats our names of orders."""
+    def __init__(self, *, names_orders: bool = True, balance_step_e6: E6 = DIRECT_E6) -> None:
+        """Start empty.
+
+        Args:
+            names_orders: Whether the exchange repeats our names of orders.
+            balance_step_e6: What the account's cash is rounded to at each fill.
+        """
         self._names_orders = names_orders
         self.now_us: Micros = 0
         self.markets: dict[Ticker, Watched] = {}
@@ -53,7 +59,9 @@ class State:
         """The markets of each event, in the order they were listed."""
         self.portfolio = Portfolio()
         self.orders = WorkingOrders()
-        self.worst = WorstCase(self.portfolio, self.orders, self.market, self.mark_e4)
+        self.worst = WorstCase(
+            self.portfolio, self.orders, self.market, self.mark_e4, balance_step_e6
+        )
         self.observations: dict[str, Decimal] = {}
         self.halted: str | None = None
         self.stopping: str | None = None
@@ -148,7 +156,10 @@ class State:
         if self.portfolio.settle(settlement) is not None:
             self.moved_us = max(self.moved_us, settlement.at_us)
             market = self.market(settlement.ticker)
-            self.worst.move_cash(market.shard if market else 0, self.portfolio.cash_e6 - before)
+            shard = settlement.shard
+            if shard is None:
+                shard = market.shard if market else 0
+            self.worst.move_cash(shard, self.portfolio.cash_e6 - before)
 
     def replace_book(self, event: BookReplaced) -> None:
         """Take a whole book."""

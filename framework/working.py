@@ -89,6 +89,12 @@ class LiveOrder:
         return max(self.order.quantity_e2 - self.booked_e2, 0)
 
     @property
+    def wanted_e2(self) -> E2:
+        """What is left of it, or will be once its amendment is in force."""
+        less_e2 = self.order.quantity_e2 - self.amendment.quantity_e2 if self.amendment else 0
+        return self.remaining_e2 - less_e2
+
+    @property
     def worst_e4(self) -> E4:
         """The highest limit that may be in force."""
         if self.amendment is None:
@@ -269,7 +275,7 @@ def _fits(
     if order.purpose is Purpose.EXIT:
         if (wanted.urgency or 0) > (order.urgency or 0):
             return "more urgent exit"
-        if room_e2 is not None and live.remaining_e2 > room_e2:
+        if room_e2 is not None and live.wanted_e2 > room_e2:
             return "exit larger than the position"
     if live.amendment is not None:
         return None  # its answer comes first
@@ -281,10 +287,11 @@ def _fits(
     return None
 
 
-def _may_amend(live: LiveOrder, wanted: Wanted) -> bool:
+def _may_amend(live: LiveOrder, wanted: Wanted, now_us: Micros) -> bool:
     """Return whether new terms can be given to a working order instead of a successor.
 
     Only its limit may change, and its size downwards: the ledger holds what was intended at most.
+    It keeps its expiry, so it must not be wanted for a shorter time.
     """
     order = live.order
     if not live.is_amendable or live.amendment is not None or live.cancel_us is not None:
@@ -298,6 +305,8 @@ def _may_amend(live: LiveOrder, wanted: Wanted) -> bool:
         and order.post_only == wanted.post_only
         and order.urgency == wanted.urgency
     )
+    if live.expires_us is not None and wanted.lifetime_us is not None:
+        alike = alike and now_us + wanted.lifetime_us >= live.expires_us
     fits = wanted.quantity_e2 is None or wanted.quantity_e2 <= order.quantity_e2 - live.booked_e2
     return alike and fits
 
@@ -357,7 +366,7 @@ def compare(
             why = _fits(live, wish, room, now_us, patience)
             if why and _may_cancel(live, now_us, patience):
                 alone = len(claimed) == 1 and not _meets_own(wish, working, coming, besides=live)
-                if amends and alone and _may_amend(live, wish):
+                if amends and alone and _may_amend(live, wish, now_us):
                     amend.append((live, wish, why))
                     coming.append(wish)
                 else:

@@ -170,7 +170,13 @@ def _buying_power(
     order: Order, snapshot: Snapshot, portfolio: PortfolioView
 ) -> Iterator[Rejection]:
     terms = snapshot.market.worst_fee_terms(snapshot.at_us)
-    outlay = worst_outlay_e6(order.limit_e4, order.quantity_e2, terms.fee_type, terms.multiplier)
+    outlay = worst_outlay_e6(
+        order.limit_e4,
+        order.quantity_e2,
+        terms.fee_type,
+        terms.multiplier,
+        portfolio.balance_step_e6,
+    )
     cash = portfolio.buying_power(order.shard)
     yield from _above("buying_power", "dollars with fees", money_of(outlay), cash)
 

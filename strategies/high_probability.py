@@ -204,7 +204,14 @@ class HighProbability(Plugin):
             return None
         price = price_of(price_e4)
         fees = market.fee_terms(snapshot.at_us)
-        wins = break_even(price, self.min_depth, fees.fee_type, fees.multiplier, is_taker=takes)
+        wins = break_even(
+            price,
+            self.min_depth,
+            fees.fee_type,
+            fees.multiplier,
+            is_taker=takes,
+            step_e6=portfolio.balance_step_e6,
+        )
         return EntrySignal(
             side=book.side,
             limit=price,

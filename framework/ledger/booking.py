@@ -188,6 +188,7 @@ class Booking:
     def settle(self, settlement: Settlement) -> None:
         """Keep a payment once, and only of a market in which something is held."""
         row = row_of(settlement)
+        del row["shard"]  # cash by shard is the exchange's to say, at every start
         known = self._row(statements.SETTLEMENT, settlement.ticker)
         if known is not None:
             self._compare(f"settlement of {settlement.ticker}", known, row, _SETTLEMENT_TERMS)

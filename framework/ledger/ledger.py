@@ -75,13 +75,12 @@ class Ledger:
             host=os.uname().nodename,
             pid=os.getpid(),
             since_us=at_us,
-            beat_us=at_us,
         )
         with self._store.transaction() as connection:
             self._enter_run(connection, at_us)
             lock = schema.account_lock
             connection.execute(sa.delete(lock))
-            connection.execute(sa.insert(lock).values(**row_of(holder)))
+            connection.execute(sa.insert(lock).values(**row_of(holder), beat_us=at_us))
         self._claim = (holder.account, holder.run_id, holder.host, holder.pid)
 
     def _enter_run(self, connection: sa.Connection, at_us: Micros) -> None:
@@ -103,13 +102,6 @@ class Ledger:
                 f"{self._store.where}: run {self._run_id} belongs to account {known}, not to"
                 f" {self._account}; start a new run"
             )
-
-    def beat(self, at_us: Micros) -> bool:
-        """Stamp the lock as alive; False when it is lost, and nothing may be sent any more."""
-        with self._store.transaction() as connection:
-            label = dict(zip(_CLAIM, self._claim, strict=True))
-            stamped = connection.execute(statements.STAMP_LOCK, {**label, "beat_us": at_us})
-            return stamped.rowcount == 1
 
     # ----------------------------------------------------------------------------- gates
 

@@ -23,7 +23,6 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     pid: int
     since_us: Micros
-    beat_us: Micros
 
     def __str__(self) -> str:
         since = moment(self.since_us).isoformat(timespec="seconds")

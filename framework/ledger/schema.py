@@ -200,7 +200,11 @@ account_lock: Final = _table(
     _integer("since_us"),
     _integer("beat_us"),
 )
-"""Who writes for an account: the label on the lock the operating system holds."""
+"""Who writes for an account: the label on the lock the operating system holds.
+
+That lock ends with its process, so nobody asks for signs of life: `beat_us` says what `since_us`
+says, and stays until the tables have another version.
+"""
 
 
 def prepare(connection: sa.Connection, where: str) -> None:

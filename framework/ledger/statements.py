@@ -81,9 +81,6 @@ _ours = (
     _lock.pid == sa.bindparam("the_pid", type_=sa.Integer()),
 )
 LOCK_IS_OURS: Final = sa.select(_lock.pid).where(*_ours)
-STAMP_LOCK: Final = (
-    sa.update(schema.account_lock).where(*_ours).values(beat_us=sa.bindparam("beat_us"))
-)
 RELEASE_LOCK: Final = sa.delete(schema.account_lock).where(*_ours)
 
 

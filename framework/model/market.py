@@ -148,6 +148,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     fee_type: str = "quadratic"
     fee_multiplier: Decimal = Decimal(1)
+    shard: int | None = None
+    """Where its new events are traded; None where nobody says."""
 
 
 class EventGroup(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +164,8 @@ class EventGroup(msgspec.Struct, frozen=True, kw_only=True):
     markets: tuple[Ticker, ...] = ()
     fee_type: str | None = None
     fee_multiplier: Decimal | None = None
+    shard: int | None = None
+    """Where its markets are traded; None where nobody says."""
 
 
 _ACTIVE: Final = MarketStatus.ACTIVE
@@ -261,3 +265,5 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     result: str
     yes_pays_e4: E4
     fee_e6: E6 = 0
+    shard: int | None = None
+    """Whose cash it moved; None where nobody says, and then it is the market's."""

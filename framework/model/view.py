@@ -226,6 +226,10 @@ class Snapshot(msgspec.Struct, frozen=True, eq=False, gc=False):
 class Exposure(Protocol):
     """Worst-case sums over positions and every order that may still trade."""
 
+    @property
+    def balance_step_e6(self) -> E6:
+        """What cash is rounded to at each fill, and the fee with it."""
+
     def in_market_e6(self, ticker: Ticker) -> E6:
         """Return the most this market can lose."""
 
@@ -266,6 +270,11 @@ class PortfolioView(msgspec.Struct, frozen=True, eq=False, gc=False):
     def cash(self) -> Decimal:
         """Cash over all shards, in dollars."""
         return money_of(self._portfolio.cash_e6)
+
+    @property
+    def balance_step_e6(self) -> E6:
+        """What cash is rounded to at each fill, and the fee with it, in millionths of a dollar."""
+        return self._exposure.balance_step_e6
 
     @property
     def realized(self) -> Decimal:

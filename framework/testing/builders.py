@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, TypeAlias
 
+from framework.fees import DIRECT_E6
 from framework.model.book import OrderBook
 from framework.model.market import WHOLE_CENT, Market, MarketStatus, PriceGrid, Settlement
 from framework.model.orders import Fill, Order, Purpose, TimeInForce, Urgency
@@ -221,6 +222,7 @@ class StatedExposure:
     pnl_of_day: E6 = 0
     bankroll: E6 | None = None
     """None is the cash: nothing is held."""
+    balance_step_e6: E6 = DIRECT_E6
 
     def in_market_e6(self, ticker: Ticker) -> E6:  # noqa: ARG002 - the protocol's name
         """Return the stated exposure of any market."""
@@ -263,6 +265,15 @@ def _by_shard(cash: Mapping[int, Number] | None) -> dict[int, E6] | None:
     return None if cash is None else {shard: to_e6(held) for shard, held in cash.items()}
 
 
+def _booked(cash: Number, fills: Iterable[Fill], settlements: Iterable[Settlement]) -> Portfolio:
+    money = Portfolio(to_e6(cash))
+    for done in fills:
+        money.apply(done, OWNER)
+    for paid in settlements:
+        money.settle(paid)
+    return money
+
+
 def portfolio_view(
     *fills: Fill,
     cash: Number = 10_000,
@@ -276,6 +287,7 @@ def portfolio_view(
     pnl_of_day: Number = 0,
     bankroll: Number | None = None,
     settlements: Iterable[Settlement] = (),
+    balance_step_e6: E6 = DIRECT_E6,
     at_us: Micros = NOW_US,
 ) -> PortfolioView:
     """Return a portfolio after `fills`, beside exposure in dollars as stated.
@@ -293,13 +305,10 @@ def portfolio_view(
         pnl_of_day: Realized plus unrealized P&L since midnight UTC.
         bankroll: Cash and positions together; the cash unless stated.
         settlements: Payments, booked after the fills.
+        balance_step_e6: What cash is rounded to at each fill, and the fee with it.
         at_us: The present moment.
     """
-    money = Portfolio(to_e6(cash))
-    for done in fills:
-        money.apply(done, OWNER)
-    for paid in settlements:
-        money.settle(paid)
+    money = _booked(cash, fills, settlements)
     stated = StatedExposure(
         cash=money.cash_e6,
         by_shard=_by_shard(cash_by_shard),
@@ -311,5 +320,6 @@ def portfolio_view(
         sent_us=tuple(sent_us),
         pnl_of_day=to_e6(pnl_of_day),
         bankroll=None if bankroll is None else to_e6(bankroll),
+        balance_step_e6=balance_step_e6,
     )
     return PortfolioView(money, stated, at_us)

@@ -30,6 +30,7 @@ from plugins.kalshi.dialects import DIALECTS
 from plugins.kalshi.drift import drift_checks
 from plugins.kalshi.hosts import addresses
 from plugins.kalshi.metrics import metrics_of
+from plugins.kalshi.orders.burst import kept_groups
 from plugins.kalshi.stream.session import open_session
 from plugins.kalshi.stream.session_check import reading_session
 from plugins.kalshi.transport.client import open_client
@@ -177,7 +178,7 @@ class Kalshi(Plugin):
                     most_skew_us=self.max_clock_skew // timedelta(microseconds=1),
                 )
                 if self.burst_limit is not None:
-                    exchange.brake(self.burst_limit)
+                    exchange.brake(self.burst_limit, kept_groups(run, exchange.account_id))
                 try:
                     await exchange.open()
                     yield exchange

@@ -45,7 +45,7 @@ from plugins.kalshi.markets.catalog import Catalog
 from plugins.kalshi.markets.fee_changes import FeeChanges
 from plugins.kalshi.markets.market_watch import MarketWatch
 from plugins.kalshi.markets.status import PAUSED, StatusWatch
-from plugins.kalshi.orders.burst import BurstGuard
+from plugins.kalshi.orders.burst import BurstGuard, KeptGroups
 from plugins.kalshi.orders.groups import OrderGroups
 from plugins.kalshi.orders.orders import Orders
 from plugins.kalshi.orders.queue import Queue
@@ -164,15 +164,15 @@ class KalshiExchange:
         drift = self.codec.drift
         return Surprises(counts=dict(drift.counters), unreadable=tuple(drift.failures))
 
-    def brake(self, burst_limit: int) -> None:
-        """Let entries join order groups of this many contracts; a dialect without them refuses.
+    def brake(self, burst_limit: int, kept: KeptGroups) -> None:
+        """Let entries join order groups of this many contracts, whose ids are kept in a file.
 
         Raises:
             ConfigError: the dialect has no order groups.
         """
         if self.groups is None:
             raise ConfigError("plugins.kalshi.burst_limit: this api has no order groups")
-        self.orders.guard = BurstGuard(self.groups, burst_limit)
+        self.orders.guard = BurstGuard(self.groups, burst_limit, kept)
 
     async def release(self) -> None:
         """Give back what the exchange keeps for this run only."""

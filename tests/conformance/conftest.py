@@ -188,6 +188,8 @@ class Door:
         return counterpart.rewritten(request, self.inner.answer(counterpart.paged(request)))
 
     def _faulty(self, fault, request):
+        if fault is Fault.CONTRADICTED_AFTER:
+            return contradicted(self.inner.answer(request))
         if fault in DONE:
             self.inner.answer(request)
         if fault in {Fault.CUT_BEFORE, Fault.CUT_AFTER}:
@@ -204,6 +206,14 @@ class Door:
 
     def listen(self, outbox):
         return self.inner.listen(DisturbedOutbox(self.counterpart, outbox))
+
+
+def contradicted(reply):
+    """Return a reply in which a refusal stands beside each order's id."""
+    body = json.loads(reply.body)
+    for item in body.get("orders", [body]):
+        item["error"] = {"code": "insufficient_balance", "message": "too little cash"}
+    return Reply(reply.status, json.dumps(body).encode())
 
 
 def asked(request):

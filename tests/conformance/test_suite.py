@@ -75,6 +75,38 @@ class SidesMixed(Wrong):
         )
 
 
+class Wandering(Wrong):
+    """Amends by way of another price."""
+
+    async def amend(self, amendments):
+        away = [msgspec.structs.replace(one, limit_e4=100) for one in amendments]
+        back = [
+            msgspec.structs.replace(
+                one, order=msgspec.structs.replace(one.order, limit_e4=100, quantity_e2=9_999)
+            )
+            for one in amendments
+        ]
+        await self._exchange.amend(away)
+        return await self._exchange.amend(back)
+
+
+class Renewing(Wrong):
+    """Amends by sending another order, which never expires."""
+
+    async def amend(self, amendments):
+        anew = [
+            msgspec.structs.replace(
+                one.order,
+                client_order_id=f"{one.client_order_id}-anew",
+                limit_e4=one.limit_e4,
+                quantity_e2=one.quantity_e2,
+                expires_us=None,
+            )
+            for one in amendments
+        ]
+        return await self._exchange.submit(anew)
+
+
 class Telling(Wrong):
     """Tells events as `told` makes them."""
 
@@ -178,8 +210,10 @@ class EmptyHanded(Wrong):
 WRONG = [
     (Doubling, ["E01", "E05", "E12"]),
     (Hopeful, ["E01", "E02", "E07"]),
-    (Gloomy, ["E02", "E04", "E06"]),
+    (Gloomy, ["E02", "E04", "E06", "E15"]),
     (Rounding, ["O60"]),
+    (Wandering, ["O54"]),
+    (Renewing, ["O55"]),
     (SidesMixed, ["O02", "O13", "O21"]),
     (Deaf, ["O10", "O11", "R09"]),
     (Stuttering, ["D15", "O10"]),

@@ -451,6 +451,20 @@ def test_whole_contracts_where_the_exchange_knows_no_fractions():
     assert play.order.quantity == 10
 
 
+def test_behind_a_broker_an_order_counts_with_the_cents_that_its_fills_may_take():
+    broker = msgspec.structs.replace(EVERYTHING, balance_step_e6=10_000)
+
+    worst = [
+        following(Buyer(), Sizer(), capabilities=capabilities)
+        .event(bids())
+        .engine.state.worst.reserved_e6(0)
+        for capabilities in (EVERYTHING, broker)
+    ]
+
+    assert 9_300_000 < worst[0] < 9_500_000
+    assert worst[1] == 10_000_000
+
+
 def test_cancels_an_entry_whose_signal_no_longer_holds(play):
     play.event(bids())
     play.event(accepted(play)).ignore()
@@ -639,6 +653,39 @@ def test_a_resting_exit_shrinks_when_the_position_does(capabilities, command):
     )
 
     play.event(OrderFilled(at_us=NOW_US + SECOND, fill=by_hand)).expect(command)
+
+
+def sold_by_hand(quantity, number=1, at=NOW_US + SECOND):
+    done = fill(
+        f"by hand {number}",
+        side=Side.NO,
+        price="0.08",
+        quantity=quantity,
+        client_order_id=None,
+        order_id="foreign",
+    )
+    return OrderFilled(at_us=at, fill=done)
+
+
+def test_an_exit_that_shrinks_is_left_to_its_amendment_until_the_answer():
+    play = holding(Buyer(), Sizer(), Target())
+    play.event(accepted(play)).ignore()
+    play.event(sold_by_hand(4)).expect(AmendOrder)
+    answer = amended(play, at=NOW_US + 2 * SECOND, remaining=6_00)
+
+    play.event(bids(yes="0.91", at=NOW_US + SECOND), tick(NOW_US + SECOND)).expect()
+    play.event(answer, tick(NOW_US + 3 * SECOND)).expect()
+
+    live = play.engine.state.orders.find(play.order.client_order_id)
+    assert (live.state, live.remaining_e2) == (OrderState.OPEN, 6_00)
+
+
+def test_an_exit_that_even_its_amendment_leaves_too_large_is_cancelled_at_once():
+    play = holding(Buyer(), Sizer(), Target())
+    play.event(accepted(play)).ignore()
+    play.event(sold_by_hand(4)).expect(AmendOrder)
+
+    play.event(sold_by_hand(1, number=2)).expect(CancelOrder)
 
 
 def test_an_exit_that_shrinks_keeps_what_it_has_sold_in_its_total():
@@ -1057,6 +1104,19 @@ def test_a_settlement_pays_and_ends_the_position():
     assert play.engine.state.portfolio.position(TICKER) is None
     assert play.engine.state.portfolio.realized_e6 == 700_000
     assert play.engine.state.portfolio.cash_e6 == 1_000_700_000
+
+
+@pytest.mark.parametrize(("told", "paid"), [(None, 0), (0, 0), (2, 2)])
+def test_a_settlement_pays_into_the_cash_of_its_shard_else_of_its_market(told, paid):
+    play = holding(Buyer(), Sizer())
+    worst = play.engine.state.worst
+    before = {shard: worst.cash_e6(shard) for shard in (0, 2)}
+    payment = Settlement(ticker=TICKER, at_us=NOW_US, result="yes", yes_pays_e4=10_000, shard=told)
+
+    play.event(MarketSettled(at_us=NOW_US, settlement=payment))
+
+    moved = {shard: worst.cash_e6(shard) - before[shard] for shard in (0, 2)}
+    assert moved == {0: 0, 2: 0} | {paid: 10_000_000}
 
 
 def test_a_fill_told_by_the_exchanges_id_alone_is_its_orders_once_the_id_is_known(play):

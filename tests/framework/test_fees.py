@@ -12,13 +12,13 @@ from framework.fees import (
     OrderFees,
     break_even,
     trade_fee_e6,
-    worst_fee_e6,
     worst_outlay_e6,
 )
 
 PRICES = st.integers(1, 9_999)
-MULTIPLIERS = st.sampled_from([Decimal(0), Decimal("0.5"), Decimal(1), Decimal("1.5")])
+MULTIPLIERS = st.sampled_from([Decimal(0), Decimal("0.5"), Decimal(1), Decimal("1.5"), Decimal(20)])
 TYPES = st.sampled_from(["quadratic", "quadratic_with_maker_fees", "something_new"])
+STEPS = st.sampled_from([DIRECT_E6, NON_DIRECT_E6])
 FILLS = st.lists(st.tuples(PRICES, st.integers(1, 3_000), st.booleans()), min_size=1, max_size=12)
 
 
@@ -92,7 +92,7 @@ def test_yes_and_no_of_one_trade_pay_the_same_model_fee(price_e4, quantity_e2, m
     assert yes == no
 
 
-@given(FILLS, TYPES, MULTIPLIERS, st.sampled_from([DIRECT_E6, NON_DIRECT_E6]))
+@given(FILLS, TYPES, MULTIPLIERS, STEPS)
 def test_balance_stays_on_its_precision_and_no_fill_pays_less_than_nothing(
     fills, fee_type, multiplier, precision_e6
 ):
@@ -105,29 +105,49 @@ def test_balance_stays_on_its_precision_and_no_fill_pays_less_than_nothing(
         assert fees.carry_e6 >= 0
 
 
-@given(PRICES, FILLS, TYPES, MULTIPLIERS)
-def test_no_split_of_an_order_pays_more_than_the_worst_fee(limit_e4, fills, fee_type, multiplier):
-    fees = OrderFees(fee_type, multiplier)
-    paid = cost = 0
-    for price_e4, quantity_e2, is_taker in fills:
-        better = min(price_e4, limit_e4)
-        paid += fees.charge(better, quantity_e2, is_taker=is_taker).net_e6
-        cost += better * quantity_e2
+@given(PRICES, FILLS, TYPES, MULTIPLIERS, STEPS)
+def test_no_split_of_an_order_takes_more_than_the_worst_outlay(
+    limit_e4, fills, fee_type, multiplier, step_e6
+):
+    better = [(min(price_e4, limit_e4), *rest) for price_e4, *rest in fills]
+    quantity_e2 = sum(quantity for _, quantity, _ in fills)
+    worst = worst_outlay_e6(limit_e4, quantity_e2, fee_type, multiplier, step_e6)
+
+    assert taken_e6(OrderFees(fee_type, multiplier, step_e6), better) <= worst
+
+
+@given(PRICES, st.integers(1, 400), MULTIPLIERS, STEPS)
+def test_the_worst_outlay_holds_for_the_smallest_fills(price_e4, quantity_e2, multiplier, step_e6):
+    fees = OrderFees("quadratic", multiplier, step_e6)
+    worst = worst_outlay_e6(price_e4, quantity_e2, "quadratic", multiplier, step_e6)
+
+    assert taken_e6(fees, [(price_e4, 1, True)] * quantity_e2) <= worst
+
+
+@given(PRICES, FILLS, FILLS, STEPS)
+def test_the_worst_outlay_of_a_remainder_holds_whatever_the_order_paid_before(
+    limit_e4, earlier, fills, step_e6
+):
+    fees = OrderFees(precision_e6=step_e6)
+    taken_e6(fees, earlier)
+    better = [(min(price_e4, limit_e4), *rest) for price_e4, *rest in fills]
     quantity_e2 = sum(quantity for _, quantity, _ in fills)
 
-    assert paid <= worst_fee_e6(limit_e4, quantity_e2, fee_type, multiplier)
-    assert paid + cost <= worst_outlay_e6(limit_e4, quantity_e2, fee_type, multiplier)
+    assert taken_e6(fees, better) <= worst_outlay_e6(limit_e4, quantity_e2, step_e6=step_e6)
 
 
-def test_worst_fee_holds_for_the_smallest_fills_off_the_cent():
-    fees = OrderFees()
-    paid = sum(fees.charge(505, 1, is_taker=True).net_e6 for _ in range(1_000))
+def taken_e6(fees, fills):
+    """Return the cash that these fills of an order take."""
+    return sum(
+        price_e4 * quantity_e2 + fees.charge(price_e4, quantity_e2, is_taker=is_taker).net_e6
+        for price_e4, quantity_e2, is_taker in fills
+    )
 
-    assert paid <= worst_fee_e6(505, 1_000)
 
+def test_behind_a_broker_each_hundredth_of_a_contract_may_take_a_cent():
+    taken = taken_e6(OrderFees(precision_e6=NON_DIRECT_E6), [(5_000, 1, True)] * 1_000)
 
-def test_worst_fee_of_a_favourite_is_the_fee_at_one_half():
-    assert worst_fee_e6(9_000, 10_000) >= trade_fee_e6(5_000, 10_000)
+    assert taken == worst_outlay_e6(5_000, 1_000, step_e6=NON_DIRECT_E6) == 10_000_000
 
 
 def test_worst_outlay_of_a_favourite_is_hardly_more_than_its_cost_and_fee():
@@ -137,7 +157,7 @@ def test_worst_outlay_of_a_favourite_is_hardly_more_than_its_cost_and_fee():
 
 
 def test_an_order_of_nothing_costs_nothing():
-    assert worst_fee_e6(5_000, 0) == 0
+    assert worst_outlay_e6(5_000, 0) == 0
 
 
 @pytest.mark.parametrize(
@@ -153,6 +173,10 @@ def test_break_even_of_a_maker_counts_the_makers_fee():
 
     assert break_even(Decimal("0.90"), Decimal(100), is_taker=False) == Decimal("0.90")
     assert makers == Decimal("0.9016")
+
+
+def test_break_even_behind_a_broker_counts_whole_cents():
+    assert break_even(Decimal("0.90"), Decimal(1), step_e6=NON_DIRECT_E6) == Decimal("0.91")
 
 
 def test_break_even_refuses_an_empty_order():

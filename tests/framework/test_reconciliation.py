@@ -51,9 +51,11 @@ def remote(status: RemoteStatus, *, filled: int = 0, client_order_id: str = "run
     )
 
 
-def test_at_recovery_the_exchanges_terms_of_an_amended_order_are_taken_over(state):
+@pytest.mark.parametrize("quantity_e2", [6_00, 10_00])  # a decrease may leave the first total
+def test_at_recovery_the_exchanges_terms_of_an_amended_order_are_taken_over(state, quantity_e2):
     live = sent(state, OrderFact.ACCEPTED)
-    row = msgspec.structs.replace(remote(RemoteStatus.OPEN), limit_e4=9_500, quantity_e2=6_00)
+    terms = {"limit_e4": 9_500, "quantity_e2": quantity_e2, "remaining_e2": 6_00}
+    row = msgspec.structs.replace(remote(RemoteStatus.OPEN), **terms)
 
     take_in(state, account_report(at_us=LATER_US, orders=(row,)))
     before = live.order.limit_e4

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framework.fees import worst_fee_e6
+from framework.fees import DIRECT_E6, NON_DIRECT_E6, worst_outlay_e6
 from framework.model.orders import OrderFact, OrderState, Purpose
 from framework.model.portfolio import Portfolio
 from framework.model.units import Side
@@ -19,14 +19,18 @@ DOLLAR = 1_000_000
 class Desk:
     """A portfolio, its orders and the worst case over both."""
 
-    def __init__(self, *, exclusive=False):
+    def __init__(self, *, exclusive=False, balance_step_e6=DIRECT_E6):
         self.portfolio = Portfolio()
         self.orders = WorkingOrders()
         self.exclusive = exclusive
         self.marks = {}
         self.numbers = iter(range(10_000))
         self.worst = WorstCase(
-            self.portfolio, self.orders, self.market, lambda t, side: self.marks.get((t, side))
+            self.portfolio,
+            self.orders,
+            self.market,
+            lambda t, side: self.marks.get((t, side)),
+            balance_step_e6,
         )
 
     def market(self, ticker):
@@ -66,7 +70,7 @@ class Desk:
 
 
 def fee(price_e4, quantity_e2):
-    return worst_fee_e6(price_e4, quantity_e2, "quadratic", 1)
+    return worst_outlay_e6(price_e4, quantity_e2) - price_e4 * quantity_e2
 
 
 def test_a_position_can_lose_its_cost():
@@ -88,6 +92,14 @@ def test_an_order_counts_whole_with_its_worst_fee_until_its_end_is_known(state):
         live, OrderFact.REJECTED if state is not OrderState.OPEN else OrderFact.CANCELLED
     )
     assert desk.worst.in_market_e6("A") == 0
+
+
+def test_behind_a_broker_an_order_may_cost_a_cent_for_each_hundredth_of_a_contract():
+    desk = Desk(balance_step_e6=NON_DIRECT_E6)
+
+    desk.send("A", "0.50", 10)
+
+    assert desk.worst.in_market_e6("A") == desk.worst.reserved_e6(0) == 10 * DOLLAR
 
 
 def test_an_exit_order_does_not_reduce_what_a_position_can_lose():

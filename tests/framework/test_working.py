@@ -120,6 +120,17 @@ def test_only_price_and_a_smaller_size_can_be_amended(wish):
     assert [why for _, why in plan.cancel] == ["re-priced"]
 
 
+@pytest.mark.parametrize(("lifetime_s", "can"), [(55, True), (54, False), (None, True)])
+def test_an_order_that_would_live_too_long_is_not_amended(lifetime_s, can):
+    live = working(limit="0.90")
+    live.expires_us = NOW_US + 60 * SECOND
+    lifetime_us = None if lifetime_s is None else lifetime_s * SECOND
+
+    amended, plan = amends(entry_wish("0.91", lifetime_us=lifetime_us), live)
+
+    assert (amended, bool(plan.cancel)) == (can, not can)
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from framework import Side
-from framework.fees import worst_outlay_e6
+from framework.fees import NON_DIRECT_E6, worst_outlay_e6
 from framework.model.units import money_of
 from framework.testing.builders import (
     MINUTE_US,
@@ -134,6 +134,15 @@ def test_asks_for_cash_for_the_cost_and_the_highest_fee():
     assert needed > COST
     assert checked(RiskLimits(), cash=needed) is None
     assert codes(checked(RiskLimits(), cash=needed - Decimal("0.000001"))) == ["buying_power"]
+
+
+def test_behind_a_broker_asks_for_what_whole_cents_may_take():
+    needed = money_of(worst_outlay_e6(order().limit_e4, order().quantity_e2, step_e6=NON_DIRECT_E6))
+
+    assert checked(RiskLimits(), cash=needed, balance_step_e6=NON_DIRECT_E6) is None
+    short = needed - Decimal("0.000001")
+    refused = checked(RiskLimits(), cash=short, balance_step_e6=NON_DIRECT_E6)
+    assert codes(refused) == ["buying_power"]
 
 
 def test_counts_what_other_orders_have_reserved_as_spent():

@@ -1,15 +1,26 @@
 """Cases about orders that are changed or ended: cancels and amendments."""
 
+from typing import Final
+
 from framework.exchange import Accepted, Rejected
 from framework.model.account import RemoteOrder, RemoteStatus
 from framework.model.commands import AmendOrder
 from framework.model.events import OrderCancelled, OrderFilled
 from framework.model.orders import Order
-from framework.model.units import E2, E4
+from framework.model.units import E2, E4, Side
 from framework.testing.conformance.bench import Bench, Cases, expect
-from framework.testing.conformance.orders import ASK, cancel_of, filled, fills, query_of, rests
+from framework.testing.conformance.orders import (
+    ASK,
+    cancel_of,
+    filled,
+    fills,
+    query_of,
+    rests,
+    traded,
+)
 
 case = Cases()
+_SECOND_US: Final = 1_000_000
 
 # ------------------------------------------------------------------------------------ cancels
 
@@ -181,3 +192,30 @@ async def amends_too_late(bench: Bench) -> None:
     [outcome] = await bench.exchange.amend([_amend(order, accepted, 5_200, 1_000)])
 
     expect(isinstance(outcome, Rejected), "a refusal")
+
+
+@case("O54", needs=("amend",))
+async def shrinks_in_place(bench: Bench) -> None:
+    """An order that only shrinks keeps its place in the queue."""
+    order, accepted = await rests(bench, limit_e4=9_000)
+    bench.change(bench.plain, order.side, 9_000, 50_000)  # they come behind it
+    await bench.exchange.amend([_amend(order, accepted, 9_000, 400)])
+    traded(bench, 9_000, 10_400, Side.NO)  # what came before it, and all of it
+
+    await fills(bench, order, 400)
+    row = bench.remote(order)
+    expect(row is not None and row.status is not RemoteStatus.OPEN, "nothing left of it")
+
+
+@case("O55", needs=("amend",))
+async def keeps_its_expiry(bench: Bench) -> None:
+    """An amended order keeps our id, and its moment of expiry."""
+    moment_us = (bench.counterpart.now_us() // _SECOND_US + 30) * _SECOND_US
+    order, accepted = await rests(bench, expires_us=moment_us)
+    await bench.exchange.amend([_amend(order, accepted, 5_200, 1_000)])
+    row = bench.remote(order)
+    expect(row is not None and row.limit_e4 == 5_200, "our id, with the new price")
+    await bench.clock.sleep(33)
+
+    row = bench.remote(order)
+    expect(row is not None and row.status is RemoteStatus.CANCELLED, "it rests no more")

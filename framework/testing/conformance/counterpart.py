@@ -32,6 +32,7 @@ class Fault(StrEnum):
     BUSY = "it is refused because there were too many"
     ERROR_IN_SUCCESS = "a success is answered whose body is an error"
     GARBLED_AFTER = "it is done, and the answer can't be read"
+    CONTRADICTED_AFTER = "it is done, and the answer holds its id and a refusal at once"
 
 
 class Ask(StrEnum):

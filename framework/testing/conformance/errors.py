@@ -144,6 +144,17 @@ async def loses_one(bench: Bench) -> None:
     expect(all(bench.copies(order) <= 1 for order in orders), "none doubled")
 
 
+@case("E15")
+async def contradicts_itself(bench: Bench) -> None:
+    """An answer that holds an order's id and a refusal at once is no refusal."""
+    orders = [bench.order(), bench.order()]
+    bench.counterpart.fail(Ask.CREATE, *[Fault.CONTRADICTED_AFTER] * len(orders))
+    outcomes = await bench.exchange.submit(orders)
+
+    expect(not any(isinstance(outcome, Rejected) for outcome in outcomes), f"none: {outcomes}")
+    expect(all(bench.copies(order) == 1 for order in orders), "each at the exchange, once")
+
+
 # ------------------------------------------------------------------------------------ cancels
 
 

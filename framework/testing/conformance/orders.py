@@ -48,7 +48,7 @@ async def rests(bench: Bench, **terms: object) -> tuple[Order, Accepted]:
     return order, await bench.accepted(order)
 
 
-def _trade(bench: Bench, price_e4: E4, quantity_e2: E2, taker: Side) -> None:
+def traded(bench: Bench, price_e4: E4, quantity_e2: E2, taker: Side) -> None:
     """Let somebody trade in `plain`."""
     bench.counterpart.tell(
         TradePrinted(
@@ -267,7 +267,7 @@ async def makes(bench: Bench) -> None:
     bench.counterpart.tell(
         BookReplaced(at_us=now_us, ticker=bench.plain, yes=((8_500, 100),), no=((700, 8_000),))
     )
-    _trade(bench, 9_000, 50_000, Side.NO)
+    traded(bench, 9_000, 50_000, Side.NO)
     await fills(bench, order, 1_000)
 
     told = [event.fill for event in filled(bench, order)]

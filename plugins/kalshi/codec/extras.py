@@ -49,7 +49,10 @@ class Extras(Protocol):
     # --------------------------------------------------------------------------- changes
 
     def amend(self, amendment: AmendOrder) -> Request:
-        """Write a new limit and total of an open order; its client id stays."""
+        """Write a new limit and total of an open order; its client id and expiry stay.
+
+        Where only the total shrinks, the order keeps its place in the queue.
+        """
 
     def amended(self, body: bytes) -> Outcome:
         """Read the reply to an amendment that the exchange took."""

@@ -93,9 +93,22 @@ class FixedPointOrders(FixedPointStream):
     def amend(self, amendment: AmendOrder) -> Request:
         """Write a new limit and total of an open order.
 
-        Its client id stays, so that fills on both sides of the change name the same intent.
+        Its client id stays, so that fills on both sides of the change name the same intent, and
+        its expiry too, which an amendment keeps where it names none.
+        A smaller total alone is written as a decrease: only of that is it told that the rest
+        keeps its place. By the difference, so that a fill under way does not change the total.
         """
         order, limit_e4 = amendment.order, amendment.limit_e4
+        less_e2 = order.quantity_e2 - amendment.quantity_e2
+        if limit_e4 == order.limit_e4 and less_e2 > 0:
+            shrunk = CancelOrder(
+                client_order_id=amendment.client_order_id,
+                order_id=amendment.order_id,
+                ticker=order.ticker,
+                shard=order.shard,
+                reason="shrinks",
+            )
+            return self.decrease(shrunk, by_e2=less_e2)
         yes_e4 = limit_e4 if order.side is Side.YES else complement(limit_e4)
         body = {
             "ticker": order.ticker,
@@ -162,7 +175,7 @@ class FixedPointOrders(FixedPointStream):
     def created_batch(self, orders: Sequence[Order], status: int, body: bytes) -> Sequence[Outcome]:
         """Read what became of each order of a batch: it is not atomic."""
         names = [order.client_order_id for order in orders]
-        return _each(names, status, body, "client_order_id", self._placed)
+        return _each(names, status, body, "client_order_id", self._placed_item)
 
     def cancel_batch(self, cancels: Sequence[CancelOrder]) -> Request:
         """Write several cancels as one request."""
@@ -182,7 +195,7 @@ class FixedPointOrders(FixedPointStream):
     ) -> Sequence[Outcome]:
         """Read what became of each cancel of a batch: it is not atomic."""
         names = [cancel.order_id for cancel in cancels]
-        return _each(names, status, body, "order_id", self._taken_out)
+        return _each(names, status, body, "order_id", self._taken_out_item)
 
     # ---------------------------------------------------------------------------- writing
 
@@ -272,6 +285,12 @@ class FixedPointOrders(FixedPointStream):
         filled, left = self._count(reply, "fill_count"), self._count(reply, "remaining_count")
         return self._accepted(reply, filled_e2=filled, remaining_e2=left)
 
+    def _placed_item(self, item: _Body) -> Outcome:
+        """Read an order of a batch: one that is refused has neither an id nor fills."""
+        is_there = item.get("order_id") or self._count(item, "fill_count")
+        refused = no_proof(item, "order") if is_there else item_outcome(item)
+        return self._placed(item) or refused
+
     def _changed(self, body: bytes, what: str) -> Outcome:
         reply = self._reply(body)
         left = self._count(reply, "remaining_count")
@@ -280,6 +299,12 @@ class FixedPointOrders(FixedPointStream):
     def _taken_out(self, reply: _Body) -> Accepted | None:
         taken = self._count(reply, "reduced_by")
         return self._accepted(reply, remaining_e2=0, cancelled_e2=taken)
+
+    def _taken_out_item(self, item: _Body) -> Outcome:
+        """Read a cancel of a batch: its id is the one that was asked for, and proves nothing."""
+        is_done = self._count(item, "reduced_by")
+        refused = no_proof(item, "cancel") if is_done else item_outcome(item)
+        return self._taken_out(item) or refused
 
     def _count(self, reply: _Body, name: str) -> E2 | None:
         text = reply.get(name)
@@ -295,16 +320,22 @@ def _each(
     status: int,
     body: bytes,
     key: str,
-    read: Callable[[_Body], Accepted | None],
+    read: Callable[[_Body], Outcome],
 ) -> Sequence[Outcome]:
-    """Read each item of a batch, by its name or, without one, by its place."""
+    """Read each item of a batch, by its name or, without one, by its place.
+
+    Of a name that is told twice neither is believed.
+    """
     reply = decoded(body)
     rows = reply.get("orders")
     if status not in SUCCESS or not isinstance(rows, list):
         whole = no_proof(reply, "batch") if status in SUCCESS else batch_outcome(status, body)
         return [whole] * len(asked)
     items = [row if isinstance(row, dict) else {} for row in rows]
-    named = {name: item for item in items if isinstance(name := item.get(key), str) and name}
+    named: dict[str, _Body] = {}
+    for item in items:
+        if isinstance(name := item.get(key), str) and name:
+            named[name] = {} if name in named else item
     if len(items) == len(asked):
         named |= {
             name: item
@@ -312,6 +343,4 @@ def _each(
             if name not in named and item.get(key) in (None, "")
         }
     lost = Unknown(reason="the reply to the batch leaves it out")
-    return [
-        read(named[name]) or item_outcome(named[name]) if name in named else lost for name in asked
-    ]
+    return [read(named[name]) if name in named else lost for name in asked]

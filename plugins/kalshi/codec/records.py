@@ -46,7 +46,7 @@ class MarketRecord(msgspec.Struct):
     settlement_value_dollars: str | None = None
     settlement_ts: str | None = None
     fee_waiver_expiration_time: str | None = None
-    exchange_index: int = 0
+    exchange_index: int | None = None
 
 
 class EventRecord(msgspec.Struct):
@@ -59,6 +59,7 @@ class EventRecord(msgspec.Struct):
     collateral_return_type: str | None = None
     fee_type_override: str | None = None
     fee_multiplier_override: Decimal | None = None
+    exchange_index: int | None = None
 
 
 class SeriesRecord(msgspec.Struct):
@@ -70,6 +71,7 @@ class SeriesRecord(msgspec.Struct):
     title: str = ""
     category: str = ""
     tags: list[str] | None = None
+    exchange_index: int | None = None
 
 
 class OrderRecord(msgspec.Struct):
@@ -134,6 +136,7 @@ class SettlementRecord(msgspec.Struct):
     settled_time: str
     fee_cost: str
     value: int | None = None
+    exchange_index: int | None = None
 
 
 class ShardRecord(msgspec.Struct):

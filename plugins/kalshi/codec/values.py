@@ -94,8 +94,15 @@ def market(
         fee_type=rates.fee_type,
         fee_multiplier=rates.fee_multiplier,
         fees=_waiver(record, rates),
-        shard=record.exchange_index,
+        shard=_shard(record, event),
     )
+
+
+def _shard(record: records.MarketRecord, event: EventGroup | None) -> int:
+    """Return where a market is traded: its own word, else its event's, else the first one."""
+    if record.exchange_index is not None:
+        return record.exchange_index
+    return (event.shard if event else None) or 0
 
 
 def _waiver(record: records.MarketRecord, rates: Series) -> FeeSchedule | None:
@@ -124,7 +131,11 @@ def payment(record: records.MarketRecord) -> Settlement | None:
     if pays is None or at_us is None:
         return None
     return Settlement(
-        ticker=record.ticker, at_us=at_us, result=record.result or "", yes_pays_e4=pays
+        ticker=record.ticker,
+        at_us=at_us,
+        result=record.result or "",
+        yes_pays_e4=pays,
+        shard=record.exchange_index,
     )
 
 
@@ -138,6 +149,7 @@ def group(record: records.EventRecord) -> EventGroup:
         collateral_return=record.collateral_return_type or "",
         fee_type=record.fee_type_override,
         fee_multiplier=record.fee_multiplier_override,
+        shard=record.exchange_index,
     )
 
 
@@ -150,6 +162,7 @@ def series(record: records.SeriesRecord) -> Series:
         tags=tuple(record.tags or ()),
         fee_type=record.fee_type,
         fee_multiplier=record.fee_multiplier,
+        shard=record.exchange_index,
     )
 
 
@@ -256,6 +269,7 @@ def settlement(record: records.SettlementRecord) -> Settlement:
         result=record.market_result,
         yes_pays_e4=pays,
         fee_e6=money_e6(record.fee_cost),
+        shard=record.exchange_index,
     )
 
 

@@ -186,7 +186,12 @@ def _paid(market: Market, settlement: Settlement, held: Position, subaccount: in
     )
 
 
-def reserved_e6(market: Market, position_e2: E2, orders: Iterable[OrderRow]) -> E6:
+def reserved_e6(
+    market: Market,
+    position_e2: E2,
+    orders: Iterable[OrderRow],
+    balance_step_e6: E6 = DIRECT_E6,
+) -> E6:
     """Return the cash that a market's resting orders hold, worst fees included.
 
     What an order closes of the position needs none, because each pair frees a dollar; earlier
@@ -196,6 +201,7 @@ def reserved_e6(market: Market, position_e2: E2, orders: Iterable[OrderRow]) -> 
         market: Whose fees apply.
         position_e2: The signed net position.
         orders: The market's resting orders, the oldest first.
+        balance_step_e6: What the account's cash is rounded to at each fill.
     """
     closable = {Side.YES: max(0, -position_e2), Side.NO: max(0, position_e2)}
     total = 0
@@ -204,7 +210,11 @@ def reserved_e6(market: Market, position_e2: E2, orders: Iterable[OrderRow]) -> 
         closable[order.side] -= free
         terms = market.worst_fee_terms(order.created_us)
         total += worst_outlay_e6(
-            order.limit_e4, order.remaining_e2 - free, terms.fee_type, terms.multiplier
+            order.limit_e4,
+            order.remaining_e2 - free,
+            terms.fee_type,
+            terms.multiplier,
+            balance_step_e6,
         )
     return total
 

@@ -87,7 +87,8 @@ class Blotter:
 
     def reserved_e6(self, listing: Listing, rows: Iterable[OrderRow], subaccount: int = 0) -> E6:
         """Return what a subaccount's orders of a market hold beside its position."""
-        return reserved_e6(listing.record, self.signed_e2(listing, subaccount), rows)
+        position_e2 = self.signed_e2(listing, subaccount)
+        return reserved_e6(listing.record, position_e2, rows, self._accounts.balance_step_e6)
 
     def _rows(self, ids: Iterable[str], subaccount: int) -> list[OrderRow]:
         rows = (self.orders[order_id] for order_id in ids)

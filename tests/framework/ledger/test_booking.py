@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from framework.errors import InvariantError
@@ -258,6 +259,12 @@ class TestSettlements:
         sent.record_events([filled(), settled(), settled()])
 
         assert [s.ticker for s in sent.recover(NOW_US).read.settlements] == [TICKER]
+
+    def test_a_payment_is_the_same_whoever_says_its_shard(self, sent):
+        told = msgspec.structs.replace(settled().settlement, shard=2)
+        sent.record_events([filled(), settled(), MarketSettled(at_us=NOW_US, settlement=told)])
+
+        assert len(sent.recover(NOW_US).read.settlements) == 1
 
     @pytest.mark.parametrize("other", [{"pays": 0}, {"fee": 1}])
     def test_another_payment_for_the_same_market_is_an_alarm(self, sent, other):

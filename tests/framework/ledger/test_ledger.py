@@ -182,7 +182,6 @@ class TestLock:
         assert [refusal.reason for refusal in refused] == [
             "this run does not hold the lock of account main"
         ] * 2
-        assert ledger.beat(NOW_US) is False
 
     def test_nothing_passes_when_the_lock_is_lost(self, ledger, path):
         with sqlite3.connect(path) as other:
@@ -191,7 +190,6 @@ class TestLock:
         refused = ledger.commit_intents([entry(1), leaving(2)], NOW_US)
 
         assert len(refused) == 2
-        assert ledger.beat(NOW_US) is False
 
     def test_losing_the_lock_does_not_give_it_away_on_close(self, ledger, path):
         with sqlite3.connect(path) as other:
@@ -201,13 +199,11 @@ class TestLock:
 
         assert _holder(path).run_id == "usurper"
 
-    def test_its_label_names_run_process_and_moments(self, ledger, path):
-        held = ledger.beat(NOW_US + 5)
+    def test_its_label_names_run_process_and_since_when(self, ledger, path):
         holder = _holder(path)
 
-        assert held
         assert (holder.run_id, holder.pid) == ("run", os.getpid())
-        assert (holder.since_us, holder.beat_us) == (NOW_US, NOW_US + 5)
+        assert holder.since_us == NOW_US
 
     def test_it_is_released_at_close(self, ledger, path):
         with ledger:

@@ -10,6 +10,7 @@ import pytest
 from framework.errors import ConfigError, InvariantError, LedgerError
 from framework.ledger import open_ledger
 from framework.ledger.store import FileInUseError, open_reading, open_store
+from framework.testing.builders import order
 
 
 def _pragma(store, name):
@@ -288,10 +289,10 @@ def test_a_dead_holders_lock_is_taken_over(path):
     )
     ledger = open_ledger(path, durability="process", account="main", run_id="next")
     ledger.acquire_lock(2)
-    held = ledger.beat(3)
+    refused = ledger.commit_intents([order()], 3)
     ledger.close()
 
-    assert held
+    assert refused == []
 
 
 def _in_another_process(code):

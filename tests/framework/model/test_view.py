@@ -200,6 +200,9 @@ class TestReadOnly:
         with pytest.raises(AttributeError):
             seen.market.status = MarketStatus.CLOSED
 
+    def test_a_portfolio_view_tells_what_cash_is_rounded_to(self):
+        assert PortfolioView(Portfolio(1), Exposure(), NOW).balance_step_e6 == 11
+
     def test_a_portfolio_view_can_not_be_changed(self):
         view = PortfolioView(Portfolio(1), Exposure(), NOW)
 
@@ -249,6 +252,8 @@ class TestSnapshot:
 
 class Exposure:
     """Numbers no two of which are alike, so that a mix-up shows."""
+
+    balance_step_e6 = 11
 
     def in_market_e6(self, ticker):
         return {"T": 1_000_001}[ticker]

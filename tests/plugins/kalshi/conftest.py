@@ -9,6 +9,7 @@ import subprocess
 from collections import defaultdict, deque
 from contextlib import asynccontextmanager
 from email.utils import formatdate
+from itertools import count
 from pathlib import Path
 from random import Random  # noqa: TID251 - the type of a run's generator
 
@@ -363,11 +364,10 @@ class ScriptedRun:
     """A run whose network is the scripted exchange."""
 
     run_id = "t"
-    folder = Path()
     options = RunOptions()
 
-    def __init__(self, clock, server, tasks, pem, mode):
-        self.clock, self.mode = clock, mode
+    def __init__(self, clock, server, tasks, pem, mode, folder):
+        self.clock, self.mode, self.folder = clock, mode, folder
         self.rng = Random(7)
         self._server, self._tasks, self._pem = server, tasks, pem
         self.connections = []
@@ -421,14 +421,14 @@ def founding_server():
     return FoundingExchange()
 
 
-def played(test, server, pem, mode):
+def played(test, server, pem, mode, folder=Path()):
     """Run `test(run)` on virtual time with a scripted exchange as its network."""
 
     async def main(clock):
         clock.start_at(START_US)
         server.clock = clock
         async with anyio.create_task_group() as tasks:
-            result = await test(ScriptedRun(clock, server, tasks, pem, mode))
+            result = await test(ScriptedRun(clock, server, tasks, pem, mode, folder))
             tasks.cancel_scope.cancel()
         return result
 
@@ -436,11 +436,14 @@ def played(test, server, pem, mode):
 
 
 @pytest.fixture
-def play(server, private_key):
+def play(server, private_key, tmp_path):
     """Run `test(run)` on virtual time with the scripted exchange as its network."""
+    runs = count(1)
 
     def play(test, *, mode=Mode.SANDBOX):
-        return played(test, server, private_key, mode)
+        folder = tmp_path / f"run-{next(runs)}"
+        folder.mkdir()
+        return played(test, server, private_key, mode, folder)
 
     return play
 

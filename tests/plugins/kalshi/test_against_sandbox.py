@@ -34,6 +34,7 @@ from framework.run import Mode, RunOptions
 from plugins import sandbox
 from plugins.kalshi import Kalshi
 from plugins.kalshi.markets.market_filter import MarketFilter
+from plugins.kalshi.orders.burst import KeptGroups
 
 pytestmark = pytest.mark.slow  # plays whole sessions
 
@@ -407,8 +408,8 @@ async def grouped(exchange):
     return made, alone, told, listed, deleted, await groups.list()
 
 
-async def braked(exchange, ticker, ask):
-    exchange.brake(1)
+async def braked(exchange, ticker, ask, folder):
+    exchange.brake(1, KeptGroups(folder / "order-groups.json"))
     (rests,) = await exchange.submit([order(ticker, 6)])
     (takes,) = await exchange.submit([order(ticker, 7, limit=ask)])
     (late,) = await exchange.submit([order(ticker, 8)])
@@ -418,7 +419,7 @@ async def braked(exchange, ticker, ask):
 
 
 @pytest.fixture(scope="module")
-def changes():
+def changes(tmp_path_factory):
     """What one session answered to every change of an order, and what its stream said."""
 
     async def main(exchange, run, watch, plugin):
@@ -428,7 +429,7 @@ def changes():
             "decreased": await decreased(exchange, ticker),
             "batched": await batched(exchange, ticker),
             "grouped": await grouped(exchange),
-            "braked": await braked(exchange, ticker, ask),
+            "braked": await braked(exchange, ticker, ask, tmp_path_factory.mktemp("brake")),
         }
         await run.clock.sleep(1)
         return done | {"watch": watch, "surprises": dict(exchange.codec.drift.counters)}
@@ -489,3 +490,36 @@ def test_a_burst_of_entries_is_stopped_by_the_exchange_itself(changes):
 
 def test_nothing_the_exchange_says_of_changed_orders_is_a_surprise(changes):
     assert changes["surprises"] == {}
+
+
+class BreakOffError(Exception):
+    """A run that ends without a word."""
+
+
+def test_orders_of_a_run_that_broke_off_go_on_under_the_brake_of_the_next(tmp_path):
+    async def entered(run, number):
+        async with Kalshi(burst_limit=1).open_exchange(run) as exchange:
+            ticker, *_ = [found.ticker async for found in exchange.markets(MarketQuery())]
+            (taken,) = await exchange.submit([order(ticker, number)])
+            (group,) = await exchange.groups.list()
+            if number == 1:
+                raise BreakOffError
+            return taken.order_id, (await exchange.groups.get(group.group_id)).order_ids
+
+    async def main(clock):
+        plugin = sandbox.Sandbox()
+        run = SandboxRun(clock, plugin)
+        run.folder = tmp_path
+        async with plugin.open_service(run):
+            await clock.sleep(20)
+            with pytest.raises(BreakOffError):
+                await entered(run, 1)
+            (left,) = plugin.exchange.orders
+            second, members = await entered(run, 2)
+            return {left, second}, set(members), dict(plugin.exchange.groups.all)
+
+    entries, members, groups = run_virtual(main)
+
+    assert members == entries
+    assert groups == {}
+    assert list(tmp_path.iterdir()) == []

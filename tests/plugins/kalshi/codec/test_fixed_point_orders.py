@@ -204,6 +204,34 @@ def test_an_amendment_of_a_no_order_stands_on_the_yes_book(codec):
     assert (body["side"], body["price"]) == ("ask", "0.8700")
 
 
+@pytest.mark.parametrize("side", Side)
+def test_a_smaller_total_alone_is_a_decrease_by_the_difference(codec, side):
+    change = amendment(side)
+    smaller = msgspec.structs.replace(change, limit_e4=change.order.limit_e4, quantity_e2=800)
+
+    request = codec.amend(smaller)
+
+    assert request.path == "/portfolio/events/orders/o-1/decrease"
+    assert body_of(request) == {"reduce_by": "2.50", "market_ticker": "A-1", "exchange_index": 2}
+
+
+def test_a_smaller_total_at_another_price_is_an_amendment(codec):
+    request = codec.amend(msgspec.structs.replace(amendment(), quantity_e2=800))
+
+    assert request.path == "/portfolio/events/orders/o-1/amend"
+    assert body_of(request)["count"] == "8.00"
+
+
+def test_an_amendment_names_no_expiry_and_so_keeps_it(codec):
+    change = amendment()
+    expiring = msgspec.structs.replace(change.order, expires_us=1_800_000_000_000_000)
+
+    body = body_of(codec.amend(msgspec.structs.replace(change, order=expiring)))
+
+    assert "expiration_time" not in body
+    assert "updated_client_order_id" not in body
+
+
 def test_an_amendment_says_what_rests_and_not_its_fills_which_are_only_its_own(codec):
     body = {"order_id": "o-1", "remaining_count": "8.50", "fill_count": "2.00", "ts_ms": 5}
 
@@ -285,6 +313,39 @@ def test_each_order_of_a_batch_has_its_own_outcome(codec):
     assert first == Accepted(order_id="o-1", filled_e2=0, remaining_e2=1_050)
     assert second == Rejected(code="invalid_price", message="off grid")
     assert isinstance(third, Unknown)
+
+
+@pytest.mark.parametrize("sign", [{"order_id": "o-1"}, {"fill_count": "1.00"}])
+def test_an_order_of_a_batch_that_is_refused_and_there_at_once_is_unknown(codec, sign):
+    item_1 = {"client_order_id": "t-1", "error": {"code": "insufficient_balance"}, **sign}
+
+    first, second, third = placed(codec, item_1, item(2), item(3))
+
+    assert first == Unknown(reason="the reply to the order holds insufficient_balance")
+    assert [second.order_id, third.order_id] == ["o-2", "o-3"]
+
+
+def test_an_order_of_a_batch_that_is_told_twice_is_unknown(codec):
+    no = {"client_order_id": "t-1", "error": {"code": "invalid_price"}}
+
+    outcomes = placed(codec, item(1), no, item(2), item(3))
+
+    assert [type(outcome) for outcome in outcomes] == [Unknown, Accepted, Accepted]
+
+
+def test_a_refused_order_of_a_batch_may_be_told_with_empty_fields(codec):
+    empty = {"order_id": "", "fill_count": "0.00", "remaining_count": None}
+    no = {"client_order_id": "t-1", **empty, "error": {"code": "invalid_price", "message": "m"}}
+
+    assert placed(codec, no, item(2), item(3))[0] == Rejected(code="invalid_price", message="m")
+
+
+def test_a_cancel_of_a_batch_that_is_refused_and_took_something_out_is_unknown(codec):
+    row = {"order_id": "o-1", "reduced_by": "3.00", "error": {"code": "not_found"}}
+
+    first, *_ = codec.cancelled_batch(CANCELS, 200, json.dumps({"orders": [row]}).encode())
+
+    assert first == Unknown(reason="the reply to the cancel holds not_found")
 
 
 def test_answers_to_a_batch_are_told_apart_by_client_id_not_by_place(codec):

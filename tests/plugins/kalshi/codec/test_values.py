@@ -212,6 +212,54 @@ def test_a_settlement_pays_by_its_result(codec, result, value, pays):
     assert (settlement.yes_pays_e4, settlement.fee_e6) == (pays, 5_000)
 
 
+PAID = {
+    "ticker": "E-1",
+    "market_result": "yes",
+    "settled_time": "2026-01-15T12:00:00Z",
+    "fee_cost": "0.0050",
+}
+FINAL = {
+    **MARKET,
+    "status": "finalized",
+    "settlement_value_dollars": "1.0000",
+    "settlement_ts": "2026-01-15T12:00:00Z",
+}
+EVENT = {"event_ticker": "E", "series_ticker": "S"}
+SERIES = {"ticker": "S", "fee_type": "quadratic", "fee_multiplier": 1}
+
+
+def without_shard(row):
+    return {name: value for name, value in row.items() if name != "exchange_index"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "untold"),
+    [
+        ("settlement", PAID, None),
+        ("payment", FINAL, None),
+        ("group", EVENT, None),
+        ("series", SERIES, None),
+        ("order", ORDER, 0),
+        ("fill", {**FILL, "is_taker": True, "created_time": "2026-01-15T12:00:00Z"}, 0),
+        ("position", {"ticker": "E-1", "position_fp": "1.00"}, 0),
+    ],
+)
+def test_whatever_names_a_shard_keeps_it(codec, kind, row, untold):
+    read = getattr(codec, kind)
+
+    assert read({**row, "exchange_index": 3}).shard == 3
+    assert read(without_shard(row)).shard == untold
+
+
+def test_a_market_that_names_no_shard_is_on_its_events(codec):
+    group = codec.group({**EVENT, "exchange_index": 3})
+    silent = without_shard(MARKET)
+
+    assert codec.market(MARKET, group, None).shard == 2
+    assert codec.market(silent, group, None).shard == 3
+    assert codec.market(silent, GROUP, None).shard == codec.market(silent, None, None).shard == 0
+
+
 def test_a_scalar_settlement_without_a_value_can_not_be_read(codec):
     row = {"ticker": "E-1", "market_result": "scalar", "settled_time": "2026-01-15T12:00:00Z"}
 

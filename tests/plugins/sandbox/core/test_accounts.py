@@ -2,7 +2,7 @@
 
 import msgspec
 
-from framework.fees import worst_outlay_e6
+from framework.fees import NON_DIRECT_E6, worst_outlay_e6
 from framework.model.market import Market, MarketStatus, Settlement
 from framework.model.units import Side
 from plugins.sandbox.core.accounts import Accounts, reserved_e6
@@ -93,6 +93,12 @@ def test_a_settlement_pays_the_net_position_only():
 
 def test_an_order_holds_its_cost_and_worst_fee():
     assert reserved_e6(MARKET, 0, [resting(YES, 6_000, 1_000)]) == worst_outlay_e6(6_000, 1_000)
+
+
+def test_behind_a_broker_an_order_holds_what_whole_cents_may_take():
+    held = reserved_e6(MARKET, 0, [resting(YES, 6_000, 1_000)], NON_DIRECT_E6)
+
+    assert held == worst_outlay_e6(6_000, 1_000, step_e6=NON_DIRECT_E6)
 
 
 def test_what_closes_a_position_holds_nothing():

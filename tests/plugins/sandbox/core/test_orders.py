@@ -1,5 +1,7 @@
 """The order desk: what it accepts, refuses, fills and cancels, and that the cash adds up."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -362,6 +364,28 @@ def test_the_cash_of_an_account_behind_a_broker_moves_in_whole_cents(core, order
 
         assert exchange.cash_e6 % NON_DIRECT_E6 == 0
     assert all(fill.fee_e6 >= 0 for fill in exchange.fills)
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=40), st.integers(1, 98))
+def test_an_account_behind_a_broker_never_owes_however_an_order_is_filled(core, prints, cents):
+    exchange = core.opened(cash_e6=1_000_000, balance_step_e6=NON_DIRECT_E6)
+    exchange.advance(core.listed())
+    exchange.advance(core.book((), ((1, 5_000),)))
+    with suppress(Refusal):
+        exchange.place(replace(core.buy(YES, cents), quantity_e2=9_000 // cents))
+    for at, size_e2 in enumerate(prints):
+        print_ = core.printed(cents, 1, NO, NOW + at, f"t-{at}")
+        exchange.advance(replace(print_, quantity_e2=size_e2))
+
+        assert exchange.cash_e6 >= 0
+
+
+def test_an_order_behind_a_broker_is_refused_that_small_fills_would_overdraw(core):
+    exchange = core.opened(cash_e6=5_500_000, balance_step_e6=NON_DIRECT_E6)
+    exchange.advance(core.listed())
+
+    with pytest.raises(Refusal, match="insufficient_balance"):
+        exchange.place(core.buy(YES, 50, 10))
 
 
 @given(STEPS)
