@@ -14,7 +14,6 @@ from anyio.abc import TaskGroup
 
 from framework.errors import AuthError, ConfigError
 from framework.exchange import (
-    Accepted,
     Answer,
     Capabilities,
     Found,
@@ -22,7 +21,6 @@ from framework.exchange import (
     Outcome,
     Rejected,
     Surprises,
-    Unknown,
 )
 from framework.fees import DIRECT_E6
 from framework.model.account import Account
@@ -280,6 +278,9 @@ class KalshiExchange:
 
     async def submit(self, orders: Sequence[Order]) -> Sequence[Outcome]:
         """Send orders, each exactly once; one outcome per order, never an exception."""
+        answer = self.begin(orders[0]) if len(orders) == 1 else None
+        if answer is not None:
+            return [await answer()]
         refusals = [self._refusal(order) for order in orders]
         free = [order for order, why in zip(orders, refusals, strict=True) if why is None]
         told = await self.orders.submit(free) if free else ()
@@ -323,28 +324,8 @@ class KalshiExchange:
     async def cancel_all(self) -> Outcome:
         """Cancel every order of the account; the sweep goes on after the answer."""
         if self.codec.cancel_all() is None:
-            return await self._cancel_each()
+            return await self.orders.cancel_each(*await self._reader.resting())
         return await self.orders.cancel_all()
-
-    async def _cancel_each(self) -> Outcome:
-        """Cancel what rests, one by one: one order that may still rest makes the answer unknown."""
-        orders, whole = await self._reader.resting()
-        cancels = [
-            CancelOrder(
-                client_order_id=order.client_order_id or "",
-                order_id=order.order_id,
-                ticker=order.ticker,
-                shard=order.shard,
-                reason="cancel all",
-            )
-            for order in orders
-        ]
-        outcomes = await self.cancel(cancels) if cancels else ()
-        doubts = [outcome for outcome in outcomes if not isinstance(outcome, Accepted)]
-        if doubts or not whole:
-            why = doubts[0] if doubts else "the list of resting orders can't be read whole"
-            return Unknown(reason=f"{len(doubts)} of {len(cancels)} not cancelled: {why}")
-        return Accepted(order_id="all", filled_e2=None, remaining_e2=None)
 
     def usage(self) -> tuple[Usage, ...]:
         """Return how far each bucket of the account's rate limit is used."""

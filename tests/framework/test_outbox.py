@@ -106,6 +106,62 @@ async def test_sends_each_kind_of_command_once_cancels_first():
     ]
 
 
+class PromptVenue(Venue):
+    """Sends at once what is not for market `LATER`."""
+
+    def deliver_to(self, deliver):
+        pass
+
+    def begin(self, order):
+        if order.ticker == "LATER":
+            return None
+        self.asked.append(("begin", order.client_order_id))
+
+        async def answer():
+            if self.fault is not None:
+                raise self.fault
+            return Accepted(order_id="x", filled_e2=0, remaining_e2=order.quantity_e2)
+
+        return answer
+
+
+async def test_a_prompt_exchange_has_an_order_before_send_returns():
+    venue = PromptVenue()
+    async with outbox(venue) as (box, delivered):
+        box.send([SubmitOrder(order=order())])
+        at_once = list(venue.asked)
+
+    assert at_once == venue.asked == [("begin", "run-1")]
+    assert [type(event) for event in delivered] == [OrderAccepted]
+
+
+@pytest.mark.parametrize(
+    "commands",
+    [
+        [SubmitOrder(order=msgspec.structs.replace(order(), ticker="LATER"))],
+        [SubmitOrder(order=order()), SubmitOrder(order=order())],
+        [SubmitOrder(order=order()), CANCEL],
+    ],
+    ids=["has to wait", "several go together", "cancels go first"],
+)
+async def test_what_has_to_wait_goes_as_with_any_other_exchange(commands):
+    venue = PromptVenue()
+    async with outbox(venue) as (box, _):
+        box.send(commands)
+        assert venue.asked == []
+
+    assert ("begin", "run-1") not in venue.asked
+    assert "submit" in dict(venue.asked)
+
+
+async def test_an_order_begun_whose_answer_broke_is_unknown():
+    async with outbox(PromptVenue(fault=ExchangeError("broken"))) as (box, delivered):
+        box.send([SubmitOrder(order=order())])
+
+    assert [type(event) for event in delivered] == [OrderUnknown]
+    assert delivered[0].reason == "broken"
+
+
 async def test_answers_come_back_as_events():
     async with outbox(Venue()) as (box, delivered):
         box.send([SubmitOrder(order=order()), CANCEL, QUERY])

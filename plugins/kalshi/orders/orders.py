@@ -8,6 +8,7 @@ import anyio
 
 from framework.errors import InvariantError
 from framework.exchange import Accepted, Answer, Outcome, Rejected, Unknown
+from framework.model.account import RemoteOrder
 from framework.model.commands import AmendOrder, CancelOrder
 from framework.model.orders import Order, Purpose
 from framework.model.units import E2
@@ -178,6 +179,30 @@ class Orders:
         if request is None:
             raise InvariantError("this dialect cancels orders one by one")
         return await self._writing.done(request, _swept, urgent=True)
+
+    async def cancel_each(self, resting: Sequence[RemoteOrder], whole: bool) -> Outcome:  # noqa: FBT001 - as the account reads it
+        """Cancel what rests, one by one: one order that may still rest makes the answer unknown.
+
+        Args:
+            resting: What the exchange lists.
+            whole: Whether the list could be read to its end.
+        """
+        cancels = [
+            CancelOrder(
+                client_order_id=order.client_order_id or "",
+                order_id=order.order_id,
+                ticker=order.ticker,
+                shard=order.shard,
+                reason="cancel all",
+            )
+            for order in resting
+        ]
+        outcomes = await self.cancel(cancels) if cancels else ()
+        doubts = [outcome for outcome in outcomes if not isinstance(outcome, Accepted)]
+        if doubts or not whole:
+            why = doubts[0] if doubts else "the list of resting orders can't be read whole"
+            return Unknown(reason=f"{len(doubts)} of {len(cancels)} not cancelled: {why}")
+        return Accepted(order_id="all", filled_e2=None, remaining_e2=None)
 
 
 def _swept(body: bytes) -> Outcome:

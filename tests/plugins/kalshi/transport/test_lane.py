@@ -323,6 +323,82 @@ def test_any_reply_in_any_pieces_is_what_h11_makes_of_it(reply, data):
     assert exchange.requests == [ORDER]
 
 
+# ---------------------------------------------------------------------------- at once
+
+
+def test_a_request_is_out_before_begin_returns_and_answered_when_waited_for():
+    async def main(exchange):
+        lanes = Lanes(exchange.open)
+        await lanes.warm()
+        answer = lanes.begin(lambda: ORDER, "POST")
+        before = exchange.ends[-1].is_readable
+        return before, await answer(), await lanes.ask(lambda: ORDER, "POST")
+
+    exchange = Exchange([PLAIN], [PLAIN])
+    assert on(exchange, main) == (True, TAKEN, TAKEN)
+    assert exchange.requests == [ORDER, ORDER]
+
+
+def test_nothing_is_begun_where_something_has_to_be_waited_for():
+    async def main(exchange):
+        lanes, rendered = Lanes(exchange.open), []
+
+        def render():
+            rendered.append(1)
+            return ORDER
+
+        none_is_open = lanes.begin(render, "POST")
+        await lanes.warm()
+        for end in exchange.ends:
+            await end.aclose()
+        every_one_has_ended = lanes.begin(render, "POST")
+        return none_is_open, every_one_has_ended, rendered
+
+    assert on(Exchange(), main) == (None, None, [])
+
+
+def test_a_request_without_room_is_not_begun_and_nothing_of_it_is_written():
+    async def main(exchange):
+        lanes = Lanes(exchange.open)
+        await lanes.warm()
+        return lanes.begin(lambda: ORDER, "POST"), await lanes.ask(lambda: ORDER, "POST")
+
+    exchange = Exchange([PLAIN], room=len(ORDER) - 1)
+    assert on(exchange, main) == (None, TAKEN)
+    assert exchange.requests == [ORDER]
+
+
+def test_a_lane_is_not_free_before_its_answer_and_in_doubt_after_a_lost_one():
+    async def main(exchange):
+        lanes = Lanes(exchange.open)
+        await lanes.warm()
+        answers = [lanes.begin(lambda: ORDER, "POST") for _ in range(WARM + 1)]
+        assert answers.pop() is None
+        lost = [await answer() for answer in answers]
+        return lost, lanes.is_free
+
+    exchange = Exchange(["close"], ["close"])
+    lost, is_free = on(exchange, main)
+
+    assert [type(answer) for answer in lost] == [Lost] * WARM
+    assert not is_free
+
+
+def test_closing_closes_what_was_begun_and_nobody_waits_for():
+    async def main(exchange):
+        lanes = Lanes(exchange.open)
+        await lanes.warm()
+        answer = lanes.begin(lambda: ORDER, "POST")
+        await lanes.close()
+        await anyio.sleep(1)
+        return [end.is_readable for end in exchange.ends], await answer()
+
+    ends, answer = on(Exchange([2, PLAIN]), main)
+
+    assert ends == [True] * WARM
+    assert answer == Lost("the lane was closed before the answer came")
+
+
 # ---------------------------------------------------------------------------- several
 
 

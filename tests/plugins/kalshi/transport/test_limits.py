@@ -1,4 +1,5 @@
 from decimal import Decimal
+from functools import partial
 
 import anyio
 import pytest
@@ -360,3 +361,26 @@ def test_reads_and_writes_have_a_limiter_each():
         return limits.read.tokens, limits.write.tokens
 
     assert run_virtual(main) == (0, 10)
+
+
+def test_what_can_be_paid_at_once_is_and_entries_leave_the_reserve(spend):
+    async def main(limits, clock):
+        entries = sum(limits.take_write_now(ORDER, urgent=False) for _ in range(20))
+        exits = sum(limits.take_write_now(ORDER, urgent=True) for _ in range(20))
+        return entries, exits
+
+    assert spend(main) == (7, 3)
+
+
+def test_nobody_pays_before_those_that_wait_on_the_same_shard(spend):
+    async def main(limits, clock):
+        while limits.take_write_now(ORDER, urgent=False):
+            pass
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(limits.take_write, ORDER, urgent=False))
+            await clock.sleep(0.05)
+            waiting = limits.take_write_now(ORDER, urgent=False)
+        await clock.sleep(1)
+        return waiting, limits.take_write_now(ORDER, urgent=False)
+
+    assert spend(main) == (False, True)

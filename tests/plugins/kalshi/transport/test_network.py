@@ -11,7 +11,12 @@ from framework.clock import run_virtual
 from framework.errors import ExchangeError
 from framework.sockets import open_network
 from framework.streams import memory_pipe
-from plugins.kalshi.transport.network import ConnectedStream, RunBackend, RunTransport
+from plugins.kalshi.transport.network import (
+    ConnectedStream,
+    RunBackend,
+    RunTransport,
+    SecureStream,
+)
 
 
 @pytest.fixture
@@ -161,6 +166,23 @@ def test_tls_runs_above_the_runs_streams(on_time, certificate):
             return await stream.read(100, 5)
 
     assert on_time(main)[0] == b"hello you"
+
+
+def test_tls_can_be_written_without_waiting_as_long_as_there_is_room_below(on_time, certificate):
+    async def main():
+        ours, theirs = memory_pipe(4_096)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(tls_server, theirs, certificate)
+            trusted = ssl.create_default_context(cafile=certificate / "cert.pem")
+            stream = await SecureStream.wrap(
+                ours, hostname="api.example", ssl_context=trusted, standard_compatible=False
+            )
+            with pytest.raises(anyio.WouldBlock):
+                stream.send_nowait(b"x" * 4_000)  # would fit if it were not encrypted
+            stream.send_nowait(b"you")
+            return await stream.receive(), stream.is_readable
+
+    assert on_time(main)[0][0] == b"hello you"
 
 
 @pytest.mark.parametrize("name", ["other.example", "api.example"])

@@ -371,6 +371,33 @@ def test_an_order_goes_by_a_lane_that_was_open_before(write_rest, server):
     assert server.requests[-1].body == {"ticker": "A"}
 
 
+def test_an_order_can_be_on_its_way_before_anybody_waits(write_rest, server):
+    server.always("POST", ORDERS, (201, {"order_id": "o"}))
+
+    async def main(rest, run):
+        answer = rest.begin(ORDER, urgent=False)
+        tokens = rest.limits.write.tokens
+        await run.clock.sleep(1)
+        return len(server.requests), tokens, await answer()
+
+    assert write_rest(main) == (1, 90, Reply(201, b'{"order_id": "o"}'))
+
+
+def test_nothing_is_begun_without_a_lane_or_beyond_the_budget(write_rest, read_rest, server):
+    server.always("POST", ORDERS, (429, b""))
+
+    async def spent(rest, run):
+        refused = await rest.write(ORDER, urgent=False)  # the exchange has no token for us
+        return refused.status, rest.begin(ORDER, urgent=False)
+
+    async def without_lanes(rest, run):
+        return rest.begin(ORDER, urgent=False), rest.limits.write.tokens
+
+    assert write_rest(spent) == (429, None)
+    assert read_rest(without_lanes) == (None, 100)
+    assert len(server.requests) == 1
+
+
 def test_a_lane_sends_what_httpx_sends(write_rest, read_rest, server):
     server.always("DELETE", f"{ORDERS}/a b", {})
     server.always("POST", ORDERS, (201, {}))
