@@ -110,7 +110,7 @@ def _show(
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
     console = Console()
-    console.print(f"settings: {settings.source}, mode {settings.framework.mode}")
+    console.print(f"settings: {settings.source}, mode {settings.framework.mode}", markup=False)
     console.print(f"strategies: {', '.join(loaded.strategies) or 'none'}")
     console.print(f"plugins: {', '.join(loaded.instances) or 'none'}")
     table = Table(title="Limits in force")
