@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from framework.cli.runs import run_folder, runs_folder, runs_option
+from framework.cli.runs import complete_run, run_folder, runs_folder, runs_option
 from framework.clock import wall_clock_us
 from framework.control import (
     NotRunningError,
@@ -25,7 +25,7 @@ from framework.control import (
 from framework.errors import ConfigError
 from framework.model.market import moment
 
-_run_argument = click.argument("run", required=False)
+_run_argument = click.argument("run", required=False, shell_complete=complete_run)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON line.")
 
 

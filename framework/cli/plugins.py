@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from framework.choosing import PluginRow
-from framework.cli.project import config_option, project_options, survey
+from framework.cli.project import complete_plugin, config_option, project_options, survey
 from framework.cli.suggesting import Suggesting
 from framework.describe import describe, toml_of
 from framework.errors import ConfigError
@@ -88,7 +88,7 @@ def _show(settings: Settings, rows: list[PluginRow], quarantined: dict[str, str]
 
 
 @plugins.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_plugin)
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print all of it as one JSON line.")
 def info(name: str, config: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click hands options over by name
@@ -149,7 +149,7 @@ def _meaning(field: dict[str, str | None]) -> str:
 
 
 @plugins.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_plugin)
 @config_option
 def enable(name: str, config: Path | None) -> None:
     """Turn a plugin on in kalshi.toml, and let one out of quarantine."""
@@ -165,7 +165,7 @@ def enable(name: str, config: Path | None) -> None:
 
 
 @plugins.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_plugin)
 @config_option
 def disable(name: str, config: Path | None) -> None:
     """Turn a plugin off in kalshi.toml; its settings stay."""
