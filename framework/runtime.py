@@ -168,6 +168,7 @@ class Runtime:
 
     async def _recover(self, recovered: Recovered) -> None:
         """Take the ledger and the account, then the markets; only then is anything decided."""
+        self.run.progress(None, "reading the account")
         await self._audits.recover(recovered)
         await self._read_markets(self._read_first)
 

@@ -51,6 +51,8 @@ _OPINIONS: Final = frozenset({Stage.SIGNAL, Stage.EXIT})
 """Stages where no answer is no refusal."""
 _SHOWN_CODES: Final = 6
 """The most frequent refusals are shown; the report has them all."""
+_FIRST_US: Final[Micros] = 10_000_000
+"""The first counts come so soon: who starts a run wants to see that it found markets."""
 
 
 class _Progress:
@@ -86,7 +88,7 @@ class _Progress:
     def is_due(self, every_us: Micros) -> bool:
         """Return, once per span of the run's time, whether there are new counts to tell."""
         if self._told_us is None:
-            self._told_us = self._now_us
+            self._told_us = self._now_us - max(every_us - _FIRST_US, 0)
         if self._now_us - self._told_us < every_us:
             return False
         before, self._told = self._told, self._counted()
@@ -204,8 +206,8 @@ class Console(Plugin):
 
     Every fill, settlement and halt is one line on standard error, stamped with the time of the
     run. On a terminal the counts stay in view below the lines, unless another display holds the
-    last lines. Elsewhere they are a line of their own every `every` of the run's time, when they
-    have changed, so that a log stays readable at any speed.
+    last lines. Elsewhere they are a line of their own every `every` of the run's time, the first
+    after ten seconds, when they have changed, so that a log stays readable at any speed.
 
     Counted are markets listed and admitted, signals, orders, fills, settled positions, refusals
     by code, and the realized P&L net of fees. It only watches: it is fed after the decisions,

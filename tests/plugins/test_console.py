@@ -153,25 +153,24 @@ def test_says_nothing_of_quotes(capsys):
 def test_tells_the_counts_at_a_calm_rate_of_the_runs_own_time(capsys):
     plugin = Console(every="5m")
 
-    for number, after in enumerate((0, 5 * MINUTE_US - 1, 5 * MINUTE_US, 6 * MINUTE_US)):
-        plugin.observe([listed(f"M-{number}"), tick(after)])
-    plugin.observe([listed("M-LAST"), tick(11 * MINUTE_US)])
+    for number, after_s in enumerate((0, 9, 10, 309, 310, 400)):
+        plugin.observe([listed(f"M-{number}"), tick(after_s * SECOND_US)])
 
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split()[1] for line in lines] == ["12:05:00", "12:11:00"]
+    assert [line.split()[1] for line in lines] == ["12:00:10", "12:05:10"]
 
 
 def test_tells_counts_again_only_when_they_have_changed(capsys):
     plugin = Console(every="5m")
 
-    for minute in range(0, 31, 5):
+    for minute in range(30):
         changed = [listed(TICKER)] if minute == 20 else []
         plugin.observe([*changed, tick(minute * MINUTE_US)])
 
     lines = capsys.readouterr().err.splitlines()
     assert [line.split()[1:4] for line in lines] == [
-        ["12:05:00", "0", "markets,"],
-        ["12:20:00", "1", "markets,"],
+        ["12:01:00", "0", "markets,"],
+        ["12:21:00", "1", "markets,"],
     ]
 
 
