@@ -163,8 +163,8 @@ class Decisions:
         self._note(
             watched, owner, Stage.EXIT, None, plugin=plugin, why=signal.reason, numbers=numbers
         )
-        waited = watched.left_us
-        too_soon = waited is not None and self._state.now_us - waited < self._retry_us()
+        left, retry_us = watched.left_us, self._settings.retry_after_us
+        too_soon = left is not None and self._state.now_us - left < retry_us
         if too_soon and not resting:
             return []  # the last exit has ended; the next tick sends the next one
         limit_e4 = _sellable(watched.market.grid, to_e4(signal.limit), held.side)
@@ -172,9 +172,6 @@ class Decisions:
             self._note(watched, owner, Stage.EXIT, (Rejection("no_price", "empty grid"), plugin))
             return []
         return [self._exit(held, signal, limit_e4, owner)]
-
-    def _retry_us(self) -> Micros:
-        return self._settings.retry_after_us
 
     def _exit(self, held: Position, signal: ExitSignal, limit_e4: E4, owner: str) -> Wanted:
         immediate = signal.immediate and self._capabilities.immediate_or_cancel
@@ -288,7 +285,10 @@ class Decisions:
         asked_e2, plugin = size
         quantity_e2 = self._on_quantity_grid(asked_e2)
         if quantity_e2 <= 0:
-            refusal = Rejection("zero_size", f"{plugin} sized {quantity_of(asked_e2)}")
+            message = f"{plugin} sized {quantity_of(asked_e2)}"
+            if asked_e2 > 0:
+                message += ", and only whole contracts are traded here"
+            refusal = Rejection("zero_size", message)
             self._note(watched, wish.strategy, Stage.SIZE, (refusal, plugin))
             return None
         numbers = {"contracts": quantity_of(quantity_e2)}
@@ -308,7 +308,11 @@ class Decisions:
     def refuse_off_grid(self, watched: Watched, wish: Wanted) -> None:
         """Note that a wish's price does not stand on the market's grid."""
         stage = Stage.SIGNAL if wish.purpose is Purpose.ENTRY else Stage.EXIT
-        refusal = Rejection(OFF_GRID, f"{price_of(wish.limit_e4)} is not a price here")
+        grid, limit_e4 = watched.market.grid, wish.limit_e4
+        near = (grid.at_or_below(limit_e4, wish.side), grid.at_or_above(limit_e4, wish.side))
+        nearest = " and ".join(str(price_of(price)) for price in near if price is not None)
+        message = f"{price_of(limit_e4)} is not a price here; the nearest: {nearest or 'none'}"
+        refusal = Rejection(OFF_GRID, message)
         self._note(watched, wish.strategy, stage, (refusal, None))
 
     def _note_risk(
