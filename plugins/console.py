@@ -41,7 +41,7 @@ from framework.model.events import (
 from framework.model.market import Settlement, moment
 from framework.model.portfolio import Portfolio
 from framework.model.records import Record, Stage, Verdict
-from framework.model.units import Micros, complement, money_of, price_of, quantity_of
+from framework.model.units import Micros, complement, money_of, price_of, quantity_of, to_us
 
 _QUOTES: Final = frozenset(
     {BookChanged, BookReplaced, ClockTicked, MarketChanged, QuoteTicked, TradePrinted}
@@ -253,7 +253,7 @@ class Console(Plugin):
         progress = self._progress
         for line in progress.see(records):
             _say(line)
-        if not self._in_view and progress.is_due(self.every // timedelta(microseconds=1)):
+        if not self._in_view and progress.is_due(to_us(self.every)):
             _say(str(progress))
 
 

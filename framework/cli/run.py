@@ -18,7 +18,7 @@ from rich.table import Table
 from framework.cli.exits import INTERRUPTED
 from framework.cli.project import load, project_options
 from framework.errors import ConfigError
-from framework.model.units import to_duration
+from framework.model.units import to_duration, to_us
 from framework.model.until import Until
 from framework.run import Mode, RunOptions
 from framework.runtime import RunResult
@@ -95,7 +95,7 @@ def _span(duration: str | None) -> int | None:
     if duration is None:
         return None
     try:
-        span = round(to_duration(duration).total_seconds() * 1_000_000)
+        span = to_us(to_duration(duration))
     except ValueError as error:
         raise ConfigError(f"--duration: {error}") from None
     if span <= 0:
