@@ -5,7 +5,6 @@ that changed. It sends nothing.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
@@ -13,7 +12,7 @@ import msgspec
 
 from framework.exchange import Capabilities
 from framework.model.events import Pause
-from framework.model.market import PriceGrid, moment
+from framework.model.market import moment
 from framework.model.orders import Order, Purpose, TimeInForce, Urgency
 from framework.model.portfolio import Position
 from framework.model.records import (
@@ -36,6 +35,7 @@ from framework.model.units import (
     quantity_of,
     to_e2,
     to_e4,
+    to_us,
 )
 from framework.model.view import PortfolioView, Snapshot
 from framework.pipeline import Pipeline
@@ -163,18 +163,15 @@ class Decisions:
         self._note(
             watched, owner, Stage.EXIT, None, plugin=plugin, why=signal.reason, numbers=numbers
         )
-        waited = watched.left_us
-        too_soon = waited is not None and self._state.now_us - waited < self._retry_us()
+        left, retry_us = watched.left_us, self._settings.retry_after_us
+        too_soon = left is not None and self._state.now_us - left < retry_us
         if too_soon and not resting:
             return []  # the last exit has ended; the next tick sends the next one
-        limit_e4 = _sellable(watched.market.grid, to_e4(signal.limit), held.side)
+        limit_e4 = watched.market.grid.to_sell_at(to_e4(signal.limit), held.side)
         if limit_e4 is None:
             self._note(watched, owner, Stage.EXIT, (Rejection("no_price", "empty grid"), plugin))
             return []
         return [self._exit(held, signal, limit_e4, owner)]
-
-    def _retry_us(self) -> Micros:
-        return self._settings.retry_after_us
 
     def _exit(self, held: Position, signal: ExitSignal, limit_e4: E4, owner: str) -> Wanted:
         immediate = signal.immediate and self._capabilities.immediate_or_cancel
@@ -272,7 +269,9 @@ class Decisions:
                     purpose=Purpose.ENTRY,
                     reason=signal.reason,
                     post_only=signal.make,
-                    lifetime_us=_micros(signal.good_for) or self._settings.good_for_us,
+                    lifetime_us=(
+                        to_us(signal.good_for) if signal.good_for else self._settings.good_for_us
+                    ),
                 )
             )
         return wanted
@@ -288,7 +287,10 @@ class Decisions:
         asked_e2, plugin = size
         quantity_e2 = self._on_quantity_grid(asked_e2)
         if quantity_e2 <= 0:
-            refusal = Rejection("zero_size", f"{plugin} sized {quantity_of(asked_e2)}")
+            message = f"{plugin} sized {quantity_of(asked_e2)}"
+            if asked_e2 > 0:
+                message += ", and only whole contracts are traded here"
+            refusal = Rejection("zero_size", message)
             self._note(watched, wish.strategy, Stage.SIZE, (refusal, plugin))
             return None
         numbers = {"contracts": quantity_of(quantity_e2)}
@@ -308,7 +310,11 @@ class Decisions:
     def refuse_off_grid(self, watched: Watched, wish: Wanted) -> None:
         """Note that a wish's price does not stand on the market's grid."""
         stage = Stage.SIGNAL if wish.purpose is Purpose.ENTRY else Stage.EXIT
-        refusal = Rejection(OFF_GRID, f"{price_of(wish.limit_e4)} is not a price here")
+        grid, limit_e4 = watched.market.grid, wish.limit_e4
+        near = (grid.at_or_below(limit_e4, wish.side), grid.at_or_above(limit_e4, wish.side))
+        nearest = " and ".join(str(price_of(price)) for price in near if price is not None)
+        message = f"{price_of(limit_e4)} is not a price here; the nearest: {nearest or 'none'}"
+        refusal = Rejection(OFF_GRID, message)
         self._note(watched, wish.strategy, stage, (refusal, None))
 
     def _note_risk(
@@ -354,15 +360,6 @@ class Decisions:
         )
 
 
-def _sellable(grid: PriceGrid, limit_e4: E4, side: Side) -> E4 | None:
-    """Return the price on the grid to sell a side at: the limit, else the next one below.
-
-    A price between two steps must not lock a position in, so it is rounded instead of refused.
-    """
-    below = grid.at_or_below(limit_e4, side)
-    return grid.at_or_above(limit_e4, side) if below is None else below
-
-
 def _kept(live: LiveOrder) -> Wanted:
     """Return the wish that leaves a working order as it is."""
     order = live.order
@@ -387,9 +384,3 @@ def _seen(snapshot: Snapshot) -> dict[str, Decimal]:
     """Return what a strategy that wants nothing was shown."""
     seen = {"bid": snapshot.yes.bid, "ask": snapshot.yes.ask, "volume": snapshot.volume}
     return {name: number for name, number in seen.items() if number is not None}
-
-
-def _micros(span: timedelta | None) -> Micros | None:
-    if span is None:
-        return None
-    return (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds

@@ -25,7 +25,7 @@ def described(error: BaseException) -> str:
     step = error.__traceback__
     while step is not None:
         file = step.tb_frame.f_code.co_filename
-        if not file.startswith((_OURS, "<frozen")):
+        if not file.startswith((_OURS, "<")):  # `<string>`: made at run time, nobody's line
             place = f" ({file.rpartition('/')[2]}:{step.tb_lineno})"
         step = step.tb_next
     return what + place

@@ -39,7 +39,7 @@ from framework.model.events import (
     TradingHalted,
     TradingResumed,
 )
-from framework.model.units import Micros
+from framework.model.units import to_us
 from framework.outbox import TROUBLES_KEPT, Outbox
 from framework.pipeline import Pipeline
 from framework.quarantine import put_into_quarantine
@@ -168,6 +168,7 @@ class Runtime:
 
     async def _recover(self, recovered: Recovered) -> None:
         """Take the ledger and the account, then the markets; only then is anything decided."""
+        self.run.progress(None, "reading the account")
         await self._audits.recover(recovered)
         await self._read_markets(self._read_first)
 
@@ -355,13 +356,9 @@ async def _held_open(opener: Implementation, run: CurrentRun) -> AsyncIterator[A
 
 def engine_settings(settings: FrameworkSettings) -> EngineSettings:
     """Return what the engine needs of `[framework]`."""
-
-    def micros(seconds: float) -> Micros:
-        return round(seconds * 1_000_000)
-
     return EngineSettings(
-        good_for_us=micros(settings.good_for.total_seconds()),
-        reprice_after_us=micros(settings.reprice_after.total_seconds()),
+        good_for_us=to_us(settings.good_for),
+        reprice_after_us=to_us(settings.reprice_after),
         keep_remainder=settings.keep_remainder,
-        refilter_every_us=micros(settings.refilter_every.total_seconds()),
+        refilter_every_us=to_us(settings.refilter_every),
     )

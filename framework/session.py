@@ -19,6 +19,7 @@ from framework.journal import FILE_NAME, JournalWriter
 from framework.ledger import Ledger, open_ledger
 from framework.loader import LoadedPlugins, live_problems
 from framework.model.market import moment
+from framework.model.units import to_us
 from framework.pipeline import Pipeline
 from framework.quarantine import read_quarantine
 from framework.run import Clock, Mode, RunOptions
@@ -133,7 +134,7 @@ async def _recorded(run: CurrentRun, settings: Settings, plugins: LoadedPlugins)
         stopwatch=lambda: round(elapsed() * 1_000_000),
         faults_limit=settings.framework.plugin_faults_limit,
         overruns_limit=_overruns_limit(run.mode, settings),
-        budget_us=round(settings.framework.hook_budget.total_seconds() * 1_000_000),
+        budget_us=to_us(settings.framework.hook_budget),
         quarantined=read_quarantine(settings.runs_dir),
     )
     watchdog = Watchdog(

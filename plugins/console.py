@@ -41,7 +41,7 @@ from framework.model.events import (
 from framework.model.market import Settlement, moment
 from framework.model.portfolio import Portfolio
 from framework.model.records import Record, Stage, Verdict
-from framework.model.units import Micros, complement, money_of, price_of, quantity_of
+from framework.model.units import Micros, complement, money_of, price_of, quantity_of, to_us
 
 _QUOTES: Final = frozenset(
     {BookChanged, BookReplaced, ClockTicked, MarketChanged, QuoteTicked, TradePrinted}
@@ -51,6 +51,8 @@ _OPINIONS: Final = frozenset({Stage.SIGNAL, Stage.EXIT})
 """Stages where no answer is no refusal."""
 _SHOWN_CODES: Final = 6
 """The most frequent refusals are shown; the report has them all."""
+_FIRST_US: Final[Micros] = 10_000_000
+"""The first counts come so soon: who starts a run wants to see that it found markets."""
 
 
 class _Progress:
@@ -63,6 +65,7 @@ class _Progress:
         self._refusals: Counter[str] = Counter()
         self._now_us: Micros = 0
         self._told_us: Micros | None = None
+        self._told = ""
 
     def see(self, records: Sequence[Record]) -> Iterator[str]:
         """Count a batch and yield the lines it is worth."""
@@ -83,24 +86,27 @@ class _Progress:
         return self._now_us > 0
 
     def is_due(self, every_us: Micros) -> bool:
-        """Return, once per span of the run's time, that it is time to tell the counts."""
+        """Return, once per span of the run's time, whether there are new counts to tell."""
         if self._told_us is None:
-            self._told_us = self._now_us
+            self._told_us = self._now_us - max(every_us - _FIRST_US, 0)
         if self._now_us - self._told_us < every_us:
             return False
+        before, self._told = self._told, self._counted()
         self._told_us = self._now_us
-        return True
+        return self._told != before
 
     def shown(self) -> Text:
         """Return the counts for a display; called from the display's own thread."""
         return Text(str(self), style="dim")
 
     def __str__(self) -> str:
+        return f"{moment(self._now_us):%m-%d %H:%M:%S} {self._counted()}"
+
+    def _counted(self) -> str:
         counts, books = self._counts, self._books
         refusals = self._refusals.copy().most_common(_SHOWN_CODES)
         refused = ", ".join(f"{code} {times}" for code, times in refusals)
         return (
-            f"{moment(self._now_us):%m-%d %H:%M:%S} "
             f"{counts['markets']} markets, {len(self._admitted)} admitted, "
             f"{counts['signals']} signals, {counts['orders']} orders, {counts['fills']} fills, "
             f"{counts['settled']} settled, realized {money_of(books.realized_e6)}"
@@ -200,8 +206,8 @@ class Console(Plugin):
 
     Every fill, settlement and halt is one line on standard error, stamped with the time of the
     run. On a terminal the counts stay in view below the lines, unless another display holds the
-    last lines. Elsewhere they are a line of their own every `every` of the run's time, so that a
-    log stays readable at any speed.
+    last lines. Elsewhere they are a line of their own every `every` of the run's time, the first
+    after ten seconds, when they have changed, so that a log stays readable at any speed.
 
     Counted are markets listed and admitted, signals, orders, fills, settled positions, refusals
     by code, and the realized P&L net of fees. It only watches: it is fed after the decisions,
@@ -247,7 +253,7 @@ class Console(Plugin):
         progress = self._progress
         for line in progress.see(records):
             _say(line)
-        if not self._in_view and progress.is_due(self.every // timedelta(microseconds=1)):
+        if not self._in_view and progress.is_due(to_us(self.every)):
             _say(str(progress))
 
 

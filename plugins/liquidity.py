@@ -1,11 +1,14 @@
 """Keeps strategies to markets that can be left again."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
 
 from pydantic import Field
 
 from framework import Market, Order, Plugin, Price, Quantity, Ratio, Rejection, Snapshot, hookimpl
 from framework.model.units import E4, ONE_DOLLAR_E4, complement, price_of
+
+_SHOWN: Final = Decimal("0.0001")
 
 
 class Liquidity(Plugin):
@@ -58,9 +61,8 @@ class Liquidity(Plugin):
         bid_e4, ask_e4 = market.yes_bid_e4, market.yes_ask_e4
         if bid_e4 is None or ask_e4 is None:
             return _one_sided(bid_e4, ask_e4)
-        if (
-            bid_e4 + ask_e4 < ONE_DOLLAR_E4
-        ):  # NO is the dearer outcome: the same spread, a higher mid
+        if bid_e4 + ask_e4 < ONE_DOLLAR_E4:
+            # NO is the dearer outcome: the same spread, a higher mid.
             bid_e4, ask_e4 = complement(ask_e4), complement(bid_e4)
         return self._spread_objection(bid_e4, ask_e4)
 
@@ -81,8 +83,11 @@ class Liquidity(Plugin):
         if self.max_spread is not None and not spread <= self.max_spread:
             return Rejection("spread", f"spread {spread} is above {self.max_spread}")
         if self.max_spread_ratio is not None and not spread <= self.max_spread_ratio * mid:
+            # Rounded up: what is just above the limit must not read as the limit.
+            ratio = (spread / mid).quantize(_SHOWN, rounding=ROUND_CEILING)
             return Rejection(
-                "spread_ratio", f"spread {spread} of mid {mid} is above {self.max_spread_ratio}"
+                "spread_ratio",
+                f"spread {spread} is {ratio} of mid {mid}, above {self.max_spread_ratio}",
             )
         return None
 

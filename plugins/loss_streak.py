@@ -9,7 +9,7 @@ from pydantic import Field
 from framework import Duration, Order, Plugin, PortfolioView, Rejection, hookimpl
 from framework.model.market import moment
 from framework.model.portfolio import DAY_US, ClosedPosition
-from framework.model.units import Micros, money_of
+from framework.model.units import Micros, money_of, to_us
 
 
 class Whose(StrEnum):
@@ -81,4 +81,4 @@ class LossStreak(Plugin):
     def _until_us(self, lost_us: Micros) -> Micros:
         if self.pause is None:
             return (lost_us // DAY_US + 1) * DAY_US
-        return lost_us + self.pause // timedelta(microseconds=1)
+        return lost_us + to_us(self.pause)

@@ -89,7 +89,5 @@ class StopLoss(Plugin):
         """Return the price to sell at, or None when the grid has none as low as the bid."""
         from_entry = int(self.price_fraction * position.cost_e6) // position.quantity_e2
         wanted = min(from_entry, bid_e4 - to_e4(self.slippage))
-        limit = grid.at_or_below(wanted, position.side)
-        if limit is None:  # the bid is lower than the slippage: take the lowest price there is
-            limit = grid.at_or_above(1, position.side)
+        limit = grid.to_sell_at(wanted, position.side)
         return limit if limit is not None and limit <= bid_e4 else None

@@ -86,7 +86,5 @@ class TimeExit(Plugin):
 
     def _below(self, bid_e4: E4, position: Position, grid: PriceGrid) -> E4 | None:
         """Return the price to sell at, or None when the grid has none as low as the bid."""
-        limit = grid.at_or_below(bid_e4 - to_e4(self.slippage), position.side)
-        if limit is None:  # the bid is lower than the slippage: take the lowest price there is
-            limit = grid.at_or_above(1, position.side)
+        limit = grid.to_sell_at(bid_e4 - to_e4(self.slippage), position.side)
         return limit if limit is not None and limit <= bid_e4 else None

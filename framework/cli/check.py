@@ -21,7 +21,7 @@ from framework.settings import Settings
 
 @click.command()
 @project_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON line.")
 def check(
     config: Path | None,
     enable: tuple[str, ...],
@@ -38,7 +38,7 @@ def check(
         problems += live_problems(settings, loaded)
     warnings = _warnings(settings, loaded)
     if as_json:
-        click.echo(json.dumps(_report(settings, loaded, problems, warnings), indent=2))
+        click.echo(json.dumps(_report(settings, loaded, problems, warnings)))
     else:
         _show(settings, loaded, problems, warnings)
     if problems:
@@ -110,7 +110,7 @@ def _show(
     for line in warnings:
         click.echo(f"warning: {line}", err=True)
     console = Console()
-    console.print(f"settings: {settings.source}, mode {settings.framework.mode}")
+    console.print(f"settings: {settings.source}, mode {settings.framework.mode}", markup=False)
     console.print(f"strategies: {', '.join(loaded.strategies) or 'none'}")
     console.print(f"plugins: {', '.join(loaded.instances) or 'none'}")
     table = Table(title="Limits in force")

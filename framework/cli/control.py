@@ -4,7 +4,7 @@ Without RUN they mean the newest run that listens. They need no plugin and no so
 so that a bot can be halted whatever is broken.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from framework.cli.runs import run_folder, runs_folder, runs_option
+from framework.cli.runs import complete_run, run_folder, runs_folder, runs_option
 from framework.clock import wall_clock_us
 from framework.control import (
     NotRunningError,
@@ -23,8 +23,9 @@ from framework.control import (
     write_halt_file,
 )
 from framework.errors import ConfigError
+from framework.model.market import moment
 
-_run_argument = click.argument("run", required=False)
+_run_argument = click.argument("run", required=False, shell_complete=complete_run)
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON line.")
 
 
@@ -39,7 +40,11 @@ def status(
 ) -> None:
     """Show what a running bot does."""
     folder = _running(run, runs_folder(runs))
-    _show(folder, ask(folder, "status"), as_json=as_json)
+    answer = ask(folder, "status")
+    if as_json:
+        click.echo(msgspec.json.encode(answer))
+    else:
+        _show(folder, answer)
 
 
 @click.command()
@@ -70,7 +75,8 @@ def halt(
             raise ConfigError(*error.problems, "the next start refuses entries") from None
         _tell({"halted": reason}, "no bot runs: the next start refuses entries", as_json=as_json)
     else:
-        _show(running, answer, as_json=as_json)
+        words = f"{running.name} is halted: it enters nothing, exits and cancels go on"
+        _tell(answer, words, as_json=as_json)
 
 
 @click.command()
@@ -90,7 +96,8 @@ def resume(
         _tell({"halted": None}, f"no bot runs: {words}", as_json=as_json)
         return
     running = _running(run, folder)
-    _show(running, ask(running, "resume"), as_json=as_json)
+    answer = ask(running, "resume")
+    _tell(answer, f"{running.name} may enter again", as_json=as_json)
 
 
 @click.command()
@@ -104,7 +111,8 @@ def stop(
 ) -> None:
     """End a running bot in order: entries cancelled, journal sealed, result shown."""
     folder = _running(run, runs_folder(runs))
-    _show(folder, ask(folder, "stop"), as_json=as_json)
+    words = f"{folder.name} is stopping: it cancels its entries and shows its result"
+    _tell(ask(folder, "stop"), words, as_json=as_json)
 
 
 def _running(run: str | None, runs: Path) -> Path:
@@ -123,15 +131,12 @@ def _running(run: str | None, runs: Path) -> Path:
     return live[0]
 
 
-def _tell(answer: Mapping[str, object], words: str, *, as_json: bool) -> None:
+def _tell(answer: object, words: str, *, as_json: bool) -> None:
     click.echo(msgspec.json.encode(answer) if as_json else words)
 
 
-def _show(folder: Path, answer: object, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(msgspec.json.encode(answer))
-        return
-    table = Table(title=folder.name, title_justify="left", show_header=False, box=None)
+def _show(folder: Path, answer: object) -> None:
+    table = Table(title=escape(folder.name), title_justify="left", show_header=False, box=None)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, value in _rows(answer):
@@ -139,17 +144,22 @@ def _show(folder: Path, answer: object, *, as_json: bool) -> None:
     Console().print(table)
 
 
-def _rows(answer: object, prefix: str = "") -> list[tuple[str, str]]:
-    """Return an answer as name and value, one row each however deep it is."""
+def _rows(answer: object, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield an answer as name and value, one row each however deep it is; nothing for no words."""
+    name = prefix.strip()
     if isinstance(answer, dict) and answer.keys() == {"value", "unit", "limit"}:
-        return [(prefix.strip(), _measured(answer))]
-    if isinstance(answer, dict):
-        return [row for key, value in answer.items() for row in _rows(value, f"{prefix} {key}")]
-    if answer is None:
-        return [(prefix.strip(), "-")]
-    if isinstance(answer, str):
-        return [(prefix.strip(), answer)]
-    return [(prefix.strip(), msgspec.json.encode(answer).decode())]
+        yield name, _measured(answer)
+    elif isinstance(answer, dict):
+        for key, value in answer.items():
+            yield from _rows(value, f"{prefix} {key}")
+    elif isinstance(answer, list):
+        yield from ((name, str(each)) for each in answer)
+    elif isinstance(answer, int) and name.endswith("_us"):
+        yield name.removesuffix("_us"), f"{moment(answer):%Y-%m-%d %H:%M:%S} UTC"
+    elif answer is None:
+        yield name, "-"
+    else:
+        yield name, answer if isinstance(answer, str) else msgspec.json.encode(answer).decode()
 
 
 def _measured(metric: Mapping[str, str | None]) -> str:

@@ -51,7 +51,7 @@ class Row(msgspec.Struct, frozen=True):
     type=click.Path(path_type=Path, dir_okay=False),
     help="Compare the fields that are read and written with an OpenAPI or AsyncAPI document.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON line.")
 def doctor(
     config: Path | None,
     enable: tuple[str, ...],
@@ -77,7 +77,7 @@ def doctor(
     if not rows:
         loaded.check()  # what could not be loaded has looked at nothing
     if as_json:
-        click.echo(json.dumps([_plain(row) for row in rows], indent=2))
+        click.echo(json.dumps([_plain(row) for row in rows]))
     else:
         _show(rows)
     sys.exit(RUN_FAILED if any(row.finding.level is Level.PROBLEM for row in rows) else OK)

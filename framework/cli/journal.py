@@ -10,7 +10,7 @@ import msgspec
 
 from framework.cli.exits import BROKEN_DATA
 from framework.cli.journals import journal_path, reading
-from framework.cli.runs import runs_option
+from framework.cli.runs import complete_run, runs_option
 from framework.cli.suggesting import Suggesting
 from framework.errors import ConfigError
 from framework.journal import JournalReader, JournalReport, verify
@@ -30,7 +30,7 @@ def journal() -> None:
 
 
 @journal.command("verify")
-@click.argument("run_or_path")
+@click.argument("run_or_path", shell_complete=complete_run)
 @runs_option
 @click.option("--json", "as_json", is_flag=True, help="Print the report as one JSON line.")
 def verify_(
@@ -63,7 +63,7 @@ def _told(report: JournalReport) -> str:
 
 
 @journal.command()
-@click.argument("run_or_path")
+@click.argument("run_or_path", shell_complete=complete_run)
 @runs_option
 @click.option("--limit", type=click.IntRange(min=0), help="Show only the first records.")
 @click.option("--type", "event", metavar="EVENT", help="Only these events, such as OrderFilled.")

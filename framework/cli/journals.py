@@ -11,7 +11,7 @@ from click.shell_completion import CompletionItem
 from rich.console import Console
 from rich.progress import Progress
 
-from framework.cli.runs import newest_run, run_folder, runs_folder, runs_option
+from framework.cli.runs import complete_run, newest_run, run_folder, runs_folder, runs_option
 from framework.errors import FrameworkError
 from framework.journal import FILE_NAME, JournalReader
 from framework.model.events import MarketListed
@@ -29,7 +29,7 @@ def run_option(function: _Verb) -> _Verb:
     option = click.option(
         "--run",
         metavar="RUN",
-        shell_complete=_complete_run,
+        shell_complete=complete_run,
         help="A run's id, folder or journal; default: the newest.",
     )
     return option(runs_option(function))
@@ -82,14 +82,3 @@ def complete_ticker(
         return []  # a shell that waits for a completion has no place for words
     listed = {event.market.ticker for event in events if isinstance(event, MarketListed)}
     return [CompletionItem(name) for name in sorted(listed) if name.startswith(incomplete)]
-
-
-def _complete_run(
-    ctx: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    names = [
-        file.parent.name for file in runs_folder(ctx.params.get("runs")).glob(f"*/{FILE_NAME}")
-    ]
-    return [
-        CompletionItem(name) for name in sorted(names, reverse=True) if name.startswith(incomplete)
-    ]

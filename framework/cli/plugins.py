@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from framework.choosing import PluginRow
-from framework.cli.project import config_option, project_options, survey
+from framework.cli.project import complete_plugin, config_option, project_options, survey
 from framework.cli.suggesting import Suggesting
 from framework.describe import describe, toml_of
 from framework.errors import ConfigError
@@ -29,7 +29,7 @@ def plugins() -> None:
 
 @plugins.command("list")
 @project_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list as one JSON line.")
 def list_(
     config: Path | None,
     enable: tuple[str, ...],
@@ -45,7 +45,7 @@ def list_(
     quarantined = read_quarantine(settings.runs_dir)
     rows = looked_at(loaded)
     if as_json:
-        click.echo(json.dumps([_row(row, quarantined) for row in rows], indent=2))
+        click.echo(json.dumps([_row(row, quarantined) for row in rows]))
     else:
         _show(settings, rows, quarantined)
     for line in loaded.catalog.problems:
@@ -88,9 +88,9 @@ def _show(settings: Settings, rows: list[PluginRow], quarantined: dict[str, str]
 
 
 @plugins.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_plugin)
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as one JSON line.")
 def info(name: str, config: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click hands options over by name
     """Show what a plugin does, its hooks and its settings."""
     settings, loaded = survey(config)
@@ -116,7 +116,7 @@ def info(name: str, config: Path | None, as_json: bool) -> None:  # noqa: FBT001
         "settings": fields,
     }
     if as_json:
-        click.echo(json.dumps(about, indent=2))
+        click.echo(json.dumps(about))
     else:
         _explain(about, fields)
 
@@ -131,19 +131,25 @@ def _explain(about: dict[str, object], fields: list[dict[str, str | None]]) -> N
         if value:
             text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
             console.print(f"[bold]{key}[/]: {escape(text)}", highlight=False)
-    table = Table()
-    for name in ("setting", "takes", "default", "now", "meaning"):
-        table.add_column(name, overflow="fold")
+    table = Table(show_lines=True)
+    table.add_column("setting", no_wrap=True)
+    table.add_column("now", overflow="fold")
+    table.add_column("meaning", overflow="fold")
     for field in fields:
-        default = "required" if field["default"] is None else field["default"]
-        cells = (field["name"], field["takes"], default, field["now"], field["doc"])
-        table.add_row(*(escape(cell or "") for cell in cells))
+        table.add_row(field["name"], escape(field["now"] or ""), _meaning(field))
     if fields:
         console.print(table)
 
 
+def _meaning(field: dict[str, str | None]) -> str:
+    default = field["default"]
+    otherwise = "required" if default is None else f"default {default}" if default else ""
+    takes = "; ".join(filter(None, (f"takes {field['takes']}", otherwise)))
+    return "\n".join(filter(None, (escape(field["doc"] or ""), f"[dim]{escape(takes)}[/]")))
+
+
 @plugins.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_plugin)
 @config_option
 def enable(name: str, config: Path | None) -> None:
     """Turn a plugin on in kalshi.toml, and let one out of quarantine."""
@@ -159,7 +165,7 @@ def enable(name: str, config: Path | None) -> None:
 
 
 @plugins.command()
-@click.argument("name")
+@click.argument("name", shell_complete=complete_plugin)
 @config_option
 def disable(name: str, config: Path | None) -> None:
     """Turn a plugin off in kalshi.toml; its settings stay."""

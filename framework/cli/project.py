@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from framework.discovery import BUILT_IN, discover, verbs
 from framework.errors import ConfigError, FrameworkError
@@ -21,14 +22,24 @@ config_option = click.option(
 )
 
 
+def complete_plugin(
+    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the plugins there are; none is imported."""
+    names = sorted(discover(Path.cwd()).found)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
 def project_options(function: _Verb) -> _Verb:
     """Give a verb `--config`, `--enable` and `--disable`, for `load` or `survey`."""
-    disable = click.option(
-        "--disable", metavar="NAME", multiple=True, help="Turn a plugin off for this run."
-    )
-    enable = click.option(
-        "--enable", metavar="NAME", multiple=True, help="Turn a plugin on for this run."
-    )
+
+    def switch(option: str, told: str) -> Callable[[_Verb], _Verb]:
+        return click.option(
+            option, metavar="NAME", multiple=True, help=told, shell_complete=complete_plugin
+        )
+
+    disable = switch("--disable", "Turn a plugin off for this run.")
+    enable = switch("--enable", "Turn a plugin on for this run.")
     return config_option(enable(disable(function)))
 
 

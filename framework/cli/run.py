@@ -1,7 +1,9 @@
 """`framework run`: trade until the session ends, and say what came of it."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
@@ -16,7 +18,7 @@ from rich.table import Table
 from framework.cli.exits import INTERRUPTED
 from framework.cli.project import load, project_options
 from framework.errors import ConfigError
-from framework.model.units import to_duration
+from framework.model.units import to_duration, to_us
 from framework.model.until import Until
 from framework.run import Mode, RunOptions
 from framework.runtime import RunResult
@@ -93,7 +95,7 @@ def _span(duration: str | None) -> int | None:
     if duration is None:
         return None
     try:
-        span = round(to_duration(duration).total_seconds() * 1_000_000)
+        span = to_us(to_duration(duration))
     except ValueError as error:
         raise ConfigError(f"--duration: {error}") from None
     if span <= 0:
@@ -146,42 +148,44 @@ def show(result: RunResult) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, _PIPED_WIDTH)  # nobody can widen a file
-    totals = result.totals
     if result.trips:
         console.print(_trips(result))
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
-    rows = [
-        ("considered", f"{totals.markets} markets, {totals.admitted} passed the filters"),
-        ("decided", f"{totals.signals} signals, {totals.orders} orders, {totals.fills} fills"),
-        ("bought", f"{totals.bought} contracts"),
-        ("sold", f"{totals.sold} contracts"),
-        (
-            "settled",
-            f"{totals.settled} positions, {totals.open_positions} still open"
-            + (f" (bought for ${totals.open_cost})" if totals.open_positions else ""),
-        ),
-        ("fees", f"${totals.fees}"),
-        ("gained", f"${totals.gained} after fees"),
-        ("lost", f"${totals.lost} after fees"),
-        ("result", f"${totals.realized} after fees; cash ${totals.cash}"),
-        (
-            "run",
-            f"{result.run_id}: {result.reason}; {result.events} events, {result.seconds:.1f} s",
-        ),
-        ("digest", result.digest),
-        ("journal", result.journal),
-    ]
     if result.halted is not None:
-        rows.insert(0, ("halted", f"[yellow]no entries: {result.halted}[/]"))
-    for row in rows:
-        table.add_row(*row)
+        table.add_row("halted", f"[yellow]no entries: {escape(result.halted)}[/]")
+    for name, told in _rows(result):
+        table.add_row(name, escape(told))
     console.print(table)
     for trouble in result.troubles:
         console.print(f"[yellow]trouble[/]: {escape(trouble)}")
     for what, times in result.surprises.items():
         console.print(f"[yellow]not known[/]: {escape(what)} ({times} times)")
+
+
+def _rows(result: RunResult) -> Iterator[tuple[str, str]]:
+    totals = result.totals
+    still_open = f"{totals.open_positions} still open"
+    if totals.open_positions:
+        still_open += f" (bought for {_dollars(totals.open_cost)})"
+    yield "considered", f"{totals.markets} markets, {totals.admitted} passed the filters"
+    yield "decided", f"{totals.signals} signals, {totals.orders} orders, {totals.fills} fills"
+    yield "bought", f"{totals.bought} contracts"
+    yield "sold", f"{totals.sold} contracts"
+    yield "settled", f"{totals.settled} positions, {still_open}"
+    yield "fees", _dollars(totals.fees)
+    yield "gained", f"{_dollars(totals.gained)} after fees"
+    yield "lost", f"{_dollars(totals.lost)} after fees"
+    yield "result", f"{_dollars(totals.realized)} after fees; cash {_dollars(totals.cash)}"
+    ended = f"{result.reason}; {result.events} events, {result.seconds:.1f} s"
+    yield "run", f"{result.run_id}: {ended}"
+    yield "digest", result.digest
+    yield "journal", result.journal
+
+
+def _dollars(money: Decimal) -> str:
+    return f"-${-money}" if money < 0 else f"${money}"
 
 
 def _trips(result: RunResult) -> Table:

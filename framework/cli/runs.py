@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from framework.errors import ConfigError
 from framework.journal import FILE_NAME
@@ -20,6 +21,15 @@ def runs_option(function: _Verb) -> _Verb:
         type=click.Path(path_type=Path, file_okay=False),
         help="The folder of the runs; default: that of kalshi.toml here.",
     )(function)
+
+
+def complete_run(
+    ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer the runs that have a journal, the newest first."""
+    journals = runs_folder(ctx.params.get("runs")).glob(f"*/{FILE_NAME}")
+    names = sorted((file.parent.name for file in journals), reverse=True)
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
 
 
 def runs_folder(runs: Path | None) -> Path:

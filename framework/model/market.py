@@ -129,6 +129,15 @@ class PriceGrid(msgspec.Struct, frozen=True):
                 found = price
         return found
 
+    def to_sell_at(self, limit_e4: E4, side: Side) -> E4 | None:
+        """Return the price to sell a side at: the limit, else the next below, else the lowest.
+
+        A price between two steps, or below all, must not lock a position in. None on a grid
+        without a price.
+        """
+        below = self.at_or_below(limit_e4, side)
+        return self.at_or_above(limit_e4, side) if below is None else below
+
 
 def _grid(*ranges: tuple[E4, E4, E4]) -> PriceGrid:
     return PriceGrid(tuple(PriceRange(*part) for part in ranges))

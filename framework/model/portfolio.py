@@ -283,13 +283,3 @@ class Portfolio:
         """Book cash that no fill explains."""
         self.cash_e6 += change_e6
         self.external_e6 += change_e6
-
-    def unrealized_e6(self, bids: Mapping[Ticker, E4 | None]) -> E6 | None:
-        """Return the P&L of selling everything at the bids, or None if one is missing."""
-        total = 0
-        for position in self._positions.values():
-            value = position.value_e6(bids.get(position.ticker))
-            if value is None:
-                return None
-            total += value - position.cost_e6
-        return total

@@ -98,7 +98,7 @@ class Rejection:
 
     Attributes:
         code: A stable word for counting, such as `spread`.
-        message: The numbers, such as "spread 0.05 of mid 0.50 is above 0.02".
+        message: The numbers, such as "spread 0.05 is 0.1 of mid 0.50, above 0.02".
     """
 
     code: str

@@ -22,7 +22,7 @@ E2: TypeAlias = int
 E4: TypeAlias = int
 E6: TypeAlias = int
 Micros: TypeAlias = int
-"""Microseconds since 1970-01-01 UTC; fields that hold one end in `_us`."""
+"""Microseconds since 1970-01-01 UTC, or of a span; fields that hold one end in `_us`."""
 Ticker: TypeAlias = str
 
 ONE_DOLLAR_E4: Final = 10_000
@@ -30,6 +30,7 @@ ONE_CONTRACT_E2: Final = 100
 ONE_DOLLAR_E6: Final = 1_000_000
 
 
+_MICROSECOND: Final = timedelta(microseconds=1)
 _EXACT: Final = Context(prec=64, traps=[Inexact, InvalidOperation, Overflow])
 """Refuses to round, and is ours alone: a plugin may have changed the one of its thread."""
 _DIGITS: Final = 18
@@ -200,6 +201,11 @@ def to_duration(value: object) -> timedelta:
     if micros > 36_525 * _UNITS_US["d"]:
         raise ValueError(f"must be at most a century (was {value!r})")
     return timedelta(microseconds=int(micros))
+
+
+def to_us(span: timedelta) -> Micros:
+    """Return a span of time in microseconds, exactly."""
+    return span // _MICROSECOND
 
 
 Price = Annotated[Decimal, BeforeValidator(_valid_price)]

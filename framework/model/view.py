@@ -28,6 +28,7 @@ from framework.model.units import (
     money_of,
     price_of,
     quantity_of,
+    to_us,
 )
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
@@ -334,7 +335,7 @@ class PortfolioView(msgspec.Struct, frozen=True, eq=False, gc=False):
 
     def orders_within(self, span: timedelta) -> int:
         """Return how many orders were sent in the last `span`."""
-        return self._exposure.orders_since(self.at_us - span // timedelta(microseconds=1))
+        return self._exposure.orders_since(self.at_us - to_us(span))
 
     @property
     def pnl_of_day(self) -> Decimal:

@@ -13,20 +13,25 @@ from typing import Final, TypeAlias
 from uuid import NAMESPACE_OID, uuid5
 
 import msgspec
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.padding import (
     MGF1,
     PSS,
     calculate_max_pss_salt_length,
 )
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey, generate_private_key
+from cryptography.hazmat.primitives.asymmetric.rsa import (
+    RSAPrivateKey,
+    RSAPublicKey,
+    generate_private_key,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_pem_private_key,
 )
 
 from framework.model.units import Micros
@@ -60,9 +65,21 @@ class KeyPair(msgspec.Struct, frozen=True, kw_only=True):
 def new_key_pair() -> KeyPair:
     """Make an RSA-2048 key as the exchange makes them; takes about 100 ms."""
     private = generate_private_key(public_exponent=65_537, key_size=2_048)
-    public = private.public_key()
-    encoded = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return _pair(pem, private.public_key())
+
+
+def read_key_pair(pem: bytes) -> KeyPair | None:
+    """Return the pair of an RSA key in PEM with the id it has here; None when it is none."""
+    try:
+        private = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return _pair(pem, private.public_key()) if isinstance(private, RSAPrivateKey) else None
+
+
+def _pair(pem: bytes, public: RSAPublicKey) -> KeyPair:
+    encoded = public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return KeyPair(key_id=str(uuid5(NAMESPACE_OID, encoded.hex())), private_pem=pem, public=public)
 
 

@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import tempfile
+from contextlib import suppress
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
@@ -22,7 +23,7 @@ from framework.clock import VirtualClock, run_virtual, wall_clock_us
 from framework.errors import ConfigError, FrameworkError
 from framework.model.units import to_duration, to_e6
 from framework.model.until import Until
-from plugins.sandbox.auth import Gate, KeyPair, new_key_pair
+from plugins.sandbox.auth import Gate, KeyPair, new_key_pair, read_key_pair
 from plugins.sandbox.cents.door import Cents
 from plugins.sandbox.core.exchange import SandboxExchange
 from plugins.sandbox.pump import play
@@ -38,6 +39,8 @@ CENTS: Final = "cents"
 _WRONG_SETTINGS: Final = 2
 _INTERRUPTED: Final = 130
 _CASH: Final = to_e6(10_000)
+_KEY: Final = "key.pem"
+_KEY_ID: Final = "key_id"
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +92,9 @@ def commands() -> list[click.Command]:
     show_default=True,
     help="Today's wire, or the founding document's.",
 )
-@click.option("--folder", type=click.Path(path_type=Path), help="Where the key pair is written.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path), help="Where the key pair is, or is written."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def serve_verb(  # noqa: PLR0913 - one parameter per option
     *,
@@ -162,7 +167,7 @@ async def _serve(terms: Terms, clock: VirtualClock) -> None:
         open_world(terms.recording, seed=terms.seed, duration_us=length_us, markets=terms.markets),
         clock.now_us(),
     )
-    keys = new_key_pair()
+    keys = _key_pair(terms.folder)
     venue = Venue(
         SandboxExchange(world, cash_e6=_CASH, pauses=world.pauses),
         Gate({keys.key_id: keys.public}),
@@ -204,10 +209,29 @@ def _no_listener(terms: Terms, error: OSError) -> ConfigError:
     return ConfigError(f"can't listen on {terms.host}:{terms.port}: {error.strerror}")
 
 
+def _key_pair(folder: Path) -> KeyPair:
+    """Return the pair that an earlier session left in the folder, or a new one.
+
+    Raises:
+        ConfigError: what is there was made elsewhere; it may be the only copy of a real key.
+    """
+    key_file, id_file = folder / _KEY, folder / _KEY_ID
+    if not key_file.exists() and not id_file.exists():
+        return new_key_pair()
+    with suppress(OSError):
+        keys = read_key_pair(key_file.read_bytes())
+        if keys is not None and keys.key_id.encode() == id_file.read_bytes():
+            return keys
+    raise ConfigError(
+        f"--folder {folder}: holds another {_KEY} or {_KEY_ID}, which would be lost: "
+        "choose another folder"
+    )
+
+
 def _greeting(terms: Terms, port: int, keys: KeyPair) -> str:
     """Write the key pair, and return what a client has to be told."""
-    key_file = _write(terms.folder, "key.pem", keys.private_pem)
-    id_file = _write(terms.folder, "key_id", keys.key_id.encode())
+    key_file = _write(terms.folder, _KEY, keys.private_pem)
+    id_file = _write(terms.folder, _KEY_ID, keys.key_id.encode())
     host = f"[{terms.host}]" if ":" in terms.host else terms.host
     rest, stream = f"http://{host}:{port}/trade-api/v2", f"ws://{host}:{port}/trade-api/ws/v2"
     settings = (

@@ -5,12 +5,11 @@ present, so that a market that closed a moment ago is closed for that request.
 """
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from random import Random  # noqa: TID251 - a run's own generator is handed in
 from typing import Literal, TypeAlias
 
 from framework.model.events import QuoteTicked, TradePrinted
-from framework.model.units import Micros, Ticker
+from framework.model.units import Micros, Ticker, to_us
 from plugins.sandbox.auth import Gate
 from plugins.sandbox.channels import Feed, StreamLimits
 from plugins.sandbox.core.candles import Candles
@@ -63,7 +62,7 @@ class Venue:
         self.mischief = None if faults is None else Mischief(faults, dice)
         self.unruly = None if faults is None else UnrulyStream(faults, dice)
         self.feed = Feed(exchange, stream_limits, self.unruly)
-        lag_us = self.faults.read_lag // timedelta(microseconds=1)
+        lag_us = to_us(self.faults.read_lag)
         self._past = Past(exchange, lag_us) if lag_us else None
         self.tier = BASIC
         self.limits = RateLimits(self.tier) if rate_limits else None

@@ -431,6 +431,9 @@ def test_a_price_off_the_markets_grid_is_refused():
     play = following(Buyer(limit=Decimal("0.9301")), Sizer()).event(bids()).expect()
 
     assert play.codes() == ["signal.off_grid"]
+    assert play.records[-1].verdicts[-1].message == (
+        "0.9301 is not a price here; the nearest: 0.93 and 0.94"
+    )
 
 
 def test_a_part_of_a_contract_is_no_order_where_the_exchange_knows_no_fractions():
@@ -440,6 +443,11 @@ def test_a_part_of_a_contract_is_no_order_where_the_exchange_knows_no_fractions(
     play.event(bids()).expect()
 
     assert play.codes() == ["size.zero_size"]
+    assert (
+        play.records[-1]
+        .verdicts[-1]
+        .message.endswith(" sized 0.75, and only whole contracts are traded here")
+    )
 
 
 def test_whole_contracts_where_the_exchange_knows_no_fractions():

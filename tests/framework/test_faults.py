@@ -1,5 +1,6 @@
 import pytest
 
+from framework import EntrySignal, Side
 from framework.errors import AuthError, PluginError
 from framework.faults import Fence, Naming, causes, described
 
@@ -14,6 +15,15 @@ def test_says_what_and_where():
     assert described(caught(lambda: 1 / 0)).startswith(
         "ZeroDivisionError: division by zero (test_faults.py:"
     )
+
+
+def test_the_place_is_a_line_that_somebody_wrote():
+    """A value's own check runs in code that its class made at run time."""
+
+    def action():
+        EntrySignal(Side.YES, limit=None, reason="")
+
+    assert " (test_faults.py:" in described(caught(action))
 
 
 def test_shows_no_address_because_a_replay_has_to_read_the_same():

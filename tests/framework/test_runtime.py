@@ -82,6 +82,7 @@ class Stage:
         self.runs = 0
         self.now_us = NOW_US
         self.run = None
+        self.shown = []
 
     @property
     def ledger(self):
@@ -109,6 +110,7 @@ class Stage:
                 folder=folder,
                 clock=clock,
                 connections=plugins.hooks("open_connection"),
+                progress=lambda _, text: self.shown.append(text),
             )
             try:
                 return await _recorded(self.run, known, plugins)
@@ -153,6 +155,12 @@ def lasting(seconds, *, quoting=None):
 
 
 # ----------------------------------------------------------------------------------- the start
+
+
+def test_a_start_shows_that_it_is_reading_the_account(stage):
+    stage.play(lasting(1))
+
+    assert stage.shown == ["reading the account"]
 
 
 def test_nothing_is_decided_before_the_account_was_read(stage):

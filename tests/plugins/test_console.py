@@ -50,6 +50,10 @@ def tick(after_us):
     return Record(event=ClockTicked(at_us=NOW_US + after_us))
 
 
+def listed(ticker):
+    return Record(event=MarketListed(at_us=NOW_US, market=market(ticker)))
+
+
 def verdict(stage, code=None, ticker=TICKER):
     return Verdict(strategy="s", ticker=ticker, stage=stage, plugin="p", code=code)
 
@@ -149,11 +153,25 @@ def test_says_nothing_of_quotes(capsys):
 def test_tells_the_counts_at_a_calm_rate_of_the_runs_own_time(capsys):
     plugin = Console(every="5m")
 
-    for after_us in (0, 5 * MINUTE_US - 1, 5 * MINUTE_US, 6 * MINUTE_US, 11 * MINUTE_US):
-        plugin.observe([tick(after_us)])
+    for number, after_s in enumerate((0, 9, 10, 309, 310, 400)):
+        plugin.observe([listed(f"M-{number}"), tick(after_s * SECOND_US)])
 
     lines = capsys.readouterr().err.splitlines()
-    assert [line.split()[1] for line in lines] == ["12:05:00", "12:11:00"]
+    assert [line.split()[1] for line in lines] == ["12:00:10", "12:05:10"]
+
+
+def test_tells_counts_again_only_when_they_have_changed(capsys):
+    plugin = Console(every="5m")
+
+    for minute in range(30):
+        changed = [listed(TICKER)] if minute == 20 else []
+        plugin.observe([*changed, tick(minute * MINUTE_US)])
+
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[1:4] for line in lines] == [
+        ["12:01:00", "0", "markets,"],
+        ["12:21:00", "1", "markets,"],
+    ]
 
 
 def test_counts_what_has_happened(capsys):
@@ -162,8 +180,8 @@ def test_counts_what_has_happened(capsys):
 
     plugin.observe(
         [
-            Record(event=MarketListed(at_us=NOW_US, market=market())),
-            Record(event=MarketListed(at_us=NOW_US, market=market("B"))),
+            listed(TICKER),
+            listed("B"),
             Record(
                 event=ClockTicked(at_us=NOW_US),
                 verdicts=(

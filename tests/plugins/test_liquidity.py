@@ -54,7 +54,7 @@ def test_asks_for_a_spread_as_a_fraction_of_the_mid(bid, ask, code):
 def test_names_the_numbers_of_a_refusal():
     refusal = Liquidity(min_volume=0).filter_market(market(yes_bid="0.90", yes_ask="0.95"))
 
-    assert refusal.message == "spread 0.05 of mid 0.925 is above 0.02"
+    assert refusal.message == "spread 0.05 is 0.0541 of mid 0.925, above 0.02"
 
 
 @given(bid=st.integers(1, 98), ask=st.integers(2, 99))

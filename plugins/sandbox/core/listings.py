@@ -46,10 +46,6 @@ class Listing:
             return MarketStatus.INITIALIZED
         return MarketStatus.INACTIVE if told is MarketStatus.INACTIVE else MarketStatus.ACTIVE
 
-    def takes_orders(self, now_us: Micros) -> bool:
-        """Return whether the market trades at this moment."""
-        return self.status(now_us) is MarketStatus.ACTIVE
-
     def replace_record(self, record: Market) -> None:
         """Take what the world says of the market now."""
         self.record = record

@@ -143,13 +143,7 @@ class FrameFile:
             skipped: Where frames of unknown types are counted.
         """
         self.path = path
-        self.size = path.stat().st_size
         self._skipped = skipped
-        self._raw: BufferedReader | None = None
-
-    def bytes_read(self) -> int:
-        """Return how far an open file has been read; 0 before and after."""
-        return 0 if self._raw is None or self._raw.closed else self._raw.tell()
 
     def events(self, ticker: Ticker | None, after_us: Micros = 0) -> Iterator[FrameEvent]:
         """Yield the events of the file.
@@ -188,7 +182,6 @@ class FrameFile:
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         number = 0
         with self.path.open("rb") as raw:
-            self._raw = raw
             zipped = raw.peek(2)[:2] == b"\x1f\x8b"
             lines = BufferedReader(gzip.GzipFile(fileobj=raw), 1 << 16) if zipped else raw
             try:

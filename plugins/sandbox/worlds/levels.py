@@ -11,9 +11,7 @@ What is particular about them:
   that nobody knows is shown empty, so nothing can be traded on it; the same after the last row.
 """
 
-from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Final, TypeAlias
 
 from framework.model.events import AnyEvent, BookChanged, BookReplaced, QuoteTicked, TradePrinted
@@ -43,42 +41,23 @@ SECOND_US: Final = 1_000_000
 _SIDES: Final = {"yes": Side.YES, "no": Side.NO}
 _Levels: TypeAlias = dict[Side, dict[E4, E2]]
 
-
-class LevelRows:
-    """A market's rows in one table of levels."""
-
-    def __init__(self, table: Table, span: Span) -> None:
-        self.table = table
-        self.span = span
-        self.path = Path(table.path, span.ticker)
-        self.size = span.last + 1 - span.first
-        self._read = 0
-
-    def bytes_read(self) -> int:
-        """Return how many rows have been read, in the unit of `size`."""
-        return self._read
-
-    def rows(self) -> Iterator[tuple[int, Row]]:
-        """Yield numbered rows."""
-        self._read = 0
-        for number, row in self.table.rows(self.span):
-            self._read = number - self.span.first
-            yield number, row
+Part: TypeAlias = tuple[Table, Span]
+"""A market's rows in one table."""
 
 
 class LevelStream:
     """One market's rows over all tables, folded into events."""
 
-    def __init__(self, ticker: Ticker, first_us: Micros, files: list[LevelRows]) -> None:
+    def __init__(self, ticker: Ticker, first_us: Micros, parts: Sequence[Part]) -> None:
         self.ticker = ticker
         self.first_us = first_us
-        self.files = files
+        self._parts = parts
         self._at_us: Micros = first_us
         self._subscription: tuple[int, int] | None = None
         self._shown = False
         self._shrunk: dict[tuple[Side, E4, E2], Micros] = {}
 
-    def events(self, finished: Counter[Path]) -> Iterator[AnyEvent]:
+    def events(self) -> Iterator[AnyEvent]:
         """Yield what the rows say, in time order.
 
         Raises:
@@ -86,22 +65,21 @@ class LevelStream:
         """
         self._at_us, self._subscription, self._shown = self.first_us, None, False
         self._shrunk.clear()
-        for file in self.files:
+        for table, span in self._parts:
             snapshot: list[tuple[int, Row]] = []
-            for number, row in file.rows():
+            for number, row in table.rows(span):
                 if snapshot and row[2:6] != snapshot[-1][1][2:6]:
-                    yield self._replaced(file.table, snapshot, row)
+                    yield self._replaced(table, snapshot, row)
                     snapshot = []
                 if row[5] == "snapshot":
                     snapshot.append((number, row))
                     if len(snapshot) == 1:
-                        yield from self._order(file.table, number, row)
+                        yield from self._order(table, number, row)
                 else:
-                    yield from self._order(file.table, number, row)
-                    yield self._event(file.table, number, row)
+                    yield from self._order(table, number, row)
+                    yield self._event(table, number, row)
             if snapshot:
-                yield self._replaced(file.table, snapshot, None)
-            finished[file.path] = file.size
+                yield self._replaced(table, snapshot, None)
         if self._shown:
             yield self._empty()
 
@@ -215,19 +193,20 @@ class TickerStream:
     def __init__(self, table: Table, span: Span) -> None:
         self.ticker = span.ticker
         self.first_us: Micros = span.first_us or 0
-        self.files = [LevelRows(table, span)]
+        self._table = table
+        self._span = span
 
-    def events(self, finished: Counter[Path]) -> Iterator[AnyEvent]:
+    def events(self) -> Iterator[AnyEvent]:
         """Yield what the rows say, in time order.
 
         Raises:
             DataError: a row's time goes back.
         """
-        (file,) = self.files
         last_us = self.first_us
-        for number, (recv_us, ts_ms, ticker, price, volume, interest) in file.rows():
+        for number, row in self._table.rows(self._span):
+            recv_us, ts_ms, ticker, price, volume, interest = row
             if recv_us is None or recv_us < last_us:
-                raise file.table.fault(
+                raise self._table.fault(
                     number, f"recv_us goes back from {last_us} to {recv_us}; sort the rows by it"
                 )
             last_us = recv_us
@@ -239,4 +218,3 @@ class TickerStream:
                 open_interest_e2=interest,
                 exchange_us=None if ts_ms is None else ts_ms * 1_000,
             )
-        finished[file.path] = file.size

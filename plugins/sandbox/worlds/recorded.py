@@ -39,21 +39,6 @@ _OTHER_KINDS: Final = {
 _FRAME_FILES: Final = ("*.ndjson", "*.ndjson.gz")
 
 
-class Part(Protocol):
-    """A file, or a market's share of one, that counts how far it has been read."""
-
-    @property
-    def path(self) -> Path:
-        """What names it."""
-
-    @property
-    def size(self) -> int:
-        """How large it is."""
-
-    def bytes_read(self) -> int:
-        """Return how much of its size has been read."""
-
-
 class Stream(Protocol):
     """What one market's files say, in order."""
 
@@ -65,12 +50,8 @@ class Stream(Protocol):
     def first_us(self) -> Micros:
         """No event comes before."""
 
-    @property
-    def files(self) -> Sequence[Part]:
-        """What is read."""
-
-    def events(self, finished: Counter[Path]) -> Iterator[AnyEvent]:
-        """Yield the events; files that are read to their end are noted in `finished`."""
+    def events(self) -> Iterator[AnyEvent]:
+        """Yield the events."""
 
 
 class _Stream:
@@ -79,15 +60,14 @@ class _Stream:
     def __init__(self, ticker: Ticker, first_us: Micros, files: list[FrameFile]) -> None:
         self.ticker = ticker
         self.first_us = first_us
-        self.files = files
+        self._files = files
 
-    def events(self, finished: Counter[Path]) -> Iterator[FrameEvent]:
+    def events(self) -> Iterator[FrameEvent]:
         last_us = 0
-        for file in self.files:
+        for file in self._files:
             for event in file.events(self.ticker, last_us):
                 last_us = event.at_us
                 yield event
-            finished[file.path] = file.size
 
 
 class RecordedWorld:
@@ -115,16 +95,9 @@ class RecordedWorld:
         self._streams = streams
         self._beside = beside
         self._known = {stream.ticker: metadata.markets[stream.ticker] for stream in streams}
-        self._finished: Counter[Path] = Counter()
         self.start_us: Micros = min(stream.first_us for stream in (*streams, *beside)) - LEAD_US
         self.end_us: Micros | None = max(_end_us(known) for known in self._known.values())
         self.pauses: Sequence[PlannedPause] = ()  # no recording says when the exchange rested
-
-    def fraction_done(self) -> float:
-        """Return how much of the recording has been read, from 0 to 1, for a progress bar."""
-        files = [file for stream in (*self._streams, *self._beside) for file in stream.files]
-        read = sum(self._finished[file.path] or file.bytes_read() for file in files)
-        return read / max(1, sum(file.size for file in files))
 
     def events(self) -> Iterator[AnyEvent]:
         """Return the recording from its first moment.
@@ -133,15 +106,14 @@ class RecordedWorld:
             DataError: while reading, at the line that can't be used.
         """
         self.skipped.clear()
-        self._finished.clear()
         streams: list[tuple[Micros, int, Iterator[AnyEvent]]] = []
         # A listing comes before the frames of the same moment, so it has the lower number.
         for number, stream in enumerate(self._streams):
-            told, read = self._told(stream), stream.events(self._finished)
+            told, read = self._told(stream), stream.events()
             streams.append((self._listed_us(stream), number, told))
             streams.append((stream.first_us, len(self._streams) + number, read))
         for number, stream in enumerate(self._beside, 2 * len(self._streams)):
-            streams.append((stream.first_us, number, stream.events(self._finished)))
+            streams.append((stream.first_us, number, stream.events()))
         return _merge(streams)
 
     def _listed_us(self, stream: Stream) -> Micros:

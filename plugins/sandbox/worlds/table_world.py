@@ -33,8 +33,8 @@ from framework.model.units import ONE_DOLLAR_E4, Micros, Ticker
 from plugins.sandbox.worlds.levels import (
     COLUMNS,
     TICKER_COLUMNS,
-    LevelRows,
     LevelStream,
+    Part,
     TickerStream,
 )
 from plugins.sandbox.worlds.metadata import Fate, Known, Metadata
@@ -67,11 +67,11 @@ def open_tables(path: Path) -> RecordedWorld:
     folder = path if path.is_dir() else path.parent
     files = sorted(path.glob("l2-*.parquet")) if path.is_dir() else [path]
     lines = _read_list(folder / _LIST)
-    parts: dict[Ticker, list[LevelRows]] = {}
+    parts: dict[Ticker, list[Part]] = {}
     for file in files:
         table = Table(file, COLUMNS)
         for span in table.spans(("recv_us", "ts_us")):
-            parts.setdefault(span.ticker, []).append(LevelRows(table, span))
+            parts.setdefault(span.ticker, []).append((table, span))
     if not parts:
         raise DataError(f"{path}: holds no rows; fetch it again")
     missing = [ticker for ticker in parts if ticker not in lines]
@@ -86,20 +86,20 @@ def open_tables(path: Path) -> RecordedWorld:
         first_us[quotes.ticker] = min(first_us[quotes.ticker], quotes.first_us)
     metadata = Metadata({}, {}, {})
     for ticker, rows in parts.items():
-        spans = [part.span for part in rows]
+        spans = [span for _, span in rows]
         _add(metadata, ticker, lines[ticker], spans, first_us[ticker] - LEAD_US)
     return RecordedWorld(streams, metadata, Counter(), beside)
 
 
-def _stream(ticker: Ticker, rows: list[LevelRows]) -> LevelStream:
-    first_us = next((row.span.first_us for row in rows if row.span.first_us is not None), None)
+def _stream(ticker: Ticker, rows: list[Part]) -> LevelStream:
+    first_us = next((span.first_us for _, span in rows if span.first_us is not None), None)
     if first_us is None:
-        first = rows[0]
-        raise first.table.fault(first.span.first + 1, f"no row of {ticker} has a time")
+        table, span = rows[0]
+        raise table.fault(span.first + 1, f"no row of {ticker} has a time")
     return LevelStream(ticker, first_us, rows)
 
 
-def _tickers(folder: Path, parts: dict[Ticker, list[LevelRows]]) -> Iterator[TickerStream]:
+def _tickers(folder: Path, parts: dict[Ticker, list[Part]]) -> Iterator[TickerStream]:
     """Yield the streams of the ticker channel, of the markets that have a book."""
     path = folder / "ws-ticker.parquet"
     if path.exists():

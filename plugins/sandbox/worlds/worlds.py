@@ -5,7 +5,7 @@ from pathlib import Path
 
 from framework.errors import ConfigError
 from framework.model.market import moment
-from framework.model.units import Micros
+from framework.model.units import Micros, to_us
 from framework.model.until import Until
 from plugins.sandbox.core.world import World
 from plugins.sandbox.worlds.recorded import RecordedWorld, open_frames
@@ -14,7 +14,7 @@ from plugins.sandbox.worlds.seeded import DEFAULT_DURATION_US, DEFAULT_MARKETS, 
 
 def in_micros(length: timedelta | None) -> Micros | None:
     """Return a span of time in microseconds."""
-    return None if length is None else length // timedelta(microseconds=1)
+    return None if length is None else to_us(length)
 
 
 def open_recording(path: Path) -> RecordedWorld:

@@ -44,7 +44,10 @@ def bot(folder):
         asked.append((verb, arguments))
         return {
             "run": folder.name,
+            "now_us": 1_793_631_617_470_812,
             "halted": arguments.get("reason"),
+            "undecided": [],
+            "paused": ["trading pauses on shard 2"],
             "totals": {"fees": "0.25", "fills": 2},
             "metrics": {
                 "kalshi": {
@@ -90,15 +93,41 @@ def test_a_number_of_a_plugin_is_one_row_with_its_unit_and_limit(runs, call):
     } <= rows
 
 
-@pytest.mark.parametrize("verb", ["status", "halt", "resume", "stop"])
-def test_each_verb_reaches_the_bot_and_shows_its_answer(runs, call, verb):
+def test_status_shows_what_the_bot_answers(runs, call):
+    with bot(runs / "one") as asked:
+        code, out, _ = call("status")
+
+    rows = [line.split() for line in out.splitlines()]
+    assert code == OK
+    assert asked == [("status", {})]
+    assert rows[:2] == [["one"], ["run", "one"]]
+    assert ["totals", "fees", "0.25"] in rows
+
+
+def test_status_says_when_in_words_and_leaves_out_what_is_empty(runs, call):
+    with bot(runs / "one"):
+        shown = call("status")[1]
+
+    rows = [" ".join(line.split()) for line in shown.splitlines()]
+    assert "now 2026-11-02 15:00:17 UTC" in rows
+    assert "paused trading pauses on shard 2" in rows
+    assert not [row for row in rows if row.startswith("undecided")]
+
+
+@pytest.mark.parametrize(
+    ("verb", "line"),
+    [
+        ("halt", "one is halted: it enters nothing, exits and cancels go on"),
+        ("resume", "one may enter again"),
+        ("stop", "one is stopping: it cancels its entries and shows its result"),
+    ],
+)
+def test_an_order_to_the_bot_is_confirmed_in_a_line(runs, call, verb, line):
     with bot(runs / "one") as asked:
         code, out, _ = call(verb)
 
-    assert code == OK
+    assert (code, out) == (OK, f"{line}\n")
     assert [verb for verb, _ in asked] == [verb]
-    assert [line.split() for line in out.splitlines()][:2] == [["one"], ["run", "one"]]
-    assert ["totals", "fees", "0.25"] in [line.split() for line in out.splitlines()]
 
 
 @pytest.mark.parametrize("verb", ["status", "halt", "resume", "stop"])

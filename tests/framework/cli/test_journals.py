@@ -55,5 +55,20 @@ def test_a_shell_completes_markets_and_runs(runs):
     ]
 
 
+@pytest.mark.parametrize("verb", [("journal", "verify"), ("journal", "show"), ("status",)])
+def test_a_shell_completes_the_run_that_a_verb_is_about(runs, verb):
+    assert completed(*verb, "--runs", str(runs), incomplete="20260114") == ["20260114-sandbox-s1"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plugins", "info"), ("plugins", "enable"), ("plugins", "disable"), ("run", "--enable")],
+)
+def test_a_shell_completes_plugins(make_project, words):
+    make_project("", plugins__timely="import nothing_of_this_name")
+
+    assert completed(*words, incomplete="time") == ["time_exit", "time_to_close", "timely"]
+
+
 def test_a_shell_completes_nothing_where_there_is_no_run(tmp_path):
     assert completed("why", "--runs", str(tmp_path)) == []

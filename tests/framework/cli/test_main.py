@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 from importlib import import_module
@@ -96,6 +97,19 @@ def test_every_verb_of_the_table_can_be_called(name):
     module, _, attribute = main.VERBS[name][0].partition(":")
 
     assert isinstance(getattr(import_module(module), attribute), click.Command)
+
+
+@pytest.mark.parametrize(
+    "verb", [("check",), ("doctor",), ("plugins", "list"), ("plugins", "info", "liquidity")]
+)
+def test_json_for_programs_is_one_line(make_project, capsys, verb):
+    make_project("[plugins.test_exchange]\n")
+
+    assert call(*verb, "--json") == exits.OK
+
+    out = capsys.readouterr().out
+    assert isinstance(json.loads(out), dict | list)
+    assert out.count("\n") == 1
 
 
 def test_an_unknown_verb_is_wrong_use(make_project, capsys):

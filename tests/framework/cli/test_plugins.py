@@ -109,6 +109,17 @@ def test_info_reads_well_for_a_person(make_project, capsys):
     assert "Where it begins." in out
 
 
+def test_info_breaks_no_name_of_a_setting_on_a_narrow_screen(make_project, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    make_project(QUIET)
+
+    assert call("info", "kalshi") == 0
+    out = capsys.readouterr().out
+    assert "private_key_passphrase" in out
+    assert "takes secret" in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
 def test_info_on_a_broken_plugin_says_why(make_project, capsys):
     make_project(QUIET, plugins__broken="import nothing_of_this_name")
 

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from pathlib import Path
 
@@ -156,6 +157,27 @@ def test_a_person_reads_what_came_of_it(project, run, line):
 
     assert code == exits.OK
     assert re.search(line, out)
+
+
+def test_the_words_of_a_halt_are_shown_as_they_were_written(project, run, capsys):
+    project()
+    main(["halt", "--reason", "odd [/x] [bold]quotes"])
+    capsys.readouterr()
+
+    code, out, _ = run()
+
+    assert code == exits.OK
+    assert re.search(r"halted\s+no entries: odd \[/x\] \[bold\]quotes", out)
+
+
+def test_a_loss_has_its_sign_before_the_dollar(project, run):
+    project().joinpath("plugins/venue.py").write_text(
+        textwrap.dedent(VENUE).replace("settle(Side.YES)", "settle(Side.NO)")
+    )
+
+    out = run()[1]
+
+    assert re.search(r"result\s+-\$9\.30 after fees", out)
 
 
 def test_a_trouble_is_told_and_does_not_disturb_the_json(project, run):

@@ -69,6 +69,17 @@ class TestGrid:
 
         assert grid.at_or_above(price, side) == min(above, default=None)
 
+    @given(grids, st.sampled_from(Side), st.integers(-200, 10_200))
+    def test_what_is_sold_goes_at_the_limit_or_below_or_else_at_the_lowest(self, case, side, limit):
+        grid, yes_prices = case
+        allowed = _allowed(yes_prices, side)
+        below = [price for price in allowed if price <= limit]
+
+        assert grid.to_sell_at(limit, side) == max(below, default=min(allowed))
+
+    def test_nothing_is_sold_on_a_grid_without_a_price(self):
+        assert PriceGrid(()).to_sell_at(5_000, Side.YES) is None
+
     @pytest.mark.parametrize(("grid", "yes_prices"), GRIDS, ids=NAMES)
     @pytest.mark.parametrize("side", Side)
     def test_a_price_on_it_is_its_own_neighbour(self, grid, yes_prices, side):

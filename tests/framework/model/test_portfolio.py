@@ -425,20 +425,6 @@ class TestActivity:
                     times[some.ticker] = now
 
 
-class TestUnrealized:
-    def test_it_is_what_selling_at_the_bids_would_bring_less_the_cost(self):
-        portfolio = booked(fill("a", YES, 4_000, 100), fill("b", NO, 3_000, 200, ticker="B"))
-
-        assert portfolio.unrealized_e6({"A": 4_500, "B": 2_000}) == 50_000 - 200_000
-
-    @pytest.mark.parametrize("bids", [{}, {"A": None}, {"B": 5_000}])
-    def test_a_missing_bid_makes_it_unknown(self, bids):
-        assert booked(fill()).unrealized_e6(bids) is None
-
-    def test_nothing_held_is_nothing_gained(self):
-        assert booked().unrealized_e6({}) == 0
-
-
 def test_cash_from_outside_is_no_profit():
     portfolio = booked()
     portfolio.book_external(-5_000_000)

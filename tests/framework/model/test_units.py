@@ -23,6 +23,7 @@ from framework.model.units import (
     to_e2,
     to_e4,
     to_e6,
+    to_us,
 )
 
 prices = st.integers(0, 10_000)
@@ -291,3 +292,8 @@ class TestDuration:
 
     def test_a_span_stays_itself(self):
         assert to_duration(timedelta(hours=1)) == timedelta(hours=1)
+
+
+@given(st.timedeltas(max_value=timedelta(days=36_525)))
+def test_a_span_in_microseconds_is_exact(span):
+    assert timedelta(microseconds=to_us(span)) == span

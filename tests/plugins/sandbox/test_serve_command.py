@@ -157,6 +157,30 @@ def test_unusable_options_are_refused(arguments):
 
 
 @pytest.mark.loopback
+def test_the_key_pair_of_an_earlier_session_serves_again(project, tmp_path):
+    with serving(project, tmp_path) as (_, first):
+        pem = Path(first["private_key"]).read_bytes()
+    with serving(project, tmp_path) as (_, second):
+        told = (second["key_id"], Path(second["private_key"]).read_bytes())
+
+    assert told == (first["key_id"], pem)
+
+
+@pytest.mark.loopback
+@pytest.mark.parametrize("name", ["key.pem", "key_id"])
+def test_somebody_elses_key_is_never_overwritten(tmp_path, name):
+    (tmp_path / name).write_text("the only copy of a key")
+    result = invoke("--port", "0", "--folder", str(tmp_path))
+
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"sandbox serve: --folder {tmp_path}: holds another key.pem or key_id, which would be "
+        "lost: choose another folder\n"
+    )
+    assert (tmp_path / name).read_text() == "the only copy of a key"
+
+
+@pytest.mark.loopback
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     result = invoke("--port", "0", "--folder", str(tmp_path / "file"))

@@ -23,7 +23,7 @@ def test_a_status_follows_the_clock():
 def test_a_market_without_times_is_open():
     record = Market(ticker="M", event_ticker="E", status=MarketStatus.ACTIVE)
 
-    assert Listing(record).takes_orders(5)
+    assert Listing(record).status(5) is MarketStatus.ACTIVE
 
 
 def test_a_payment_finalizes_the_record():

@@ -199,20 +199,6 @@ def test_a_number_that_is_none_is_named(tmp_path, key, value):
     assert problem.startswith("2026-01-01.ndjson:1: holds a number that ")
 
 
-def test_a_file_knows_how_far_it_has_been_read(tmp_path):
-    path = tmp_path / "x.ndjson"
-    path.write_text("".join(line(DELTA, n) for n in range(2_000)))
-    file = FrameFile(path, Counter())
-    events = file.events("M")
-    before = file.bytes_read()
-    next(events)
-    during = file.bytes_read()
-    list(events)
-
-    assert before == file.bytes_read() == 0
-    assert 0 < during <= file.size
-
-
 def test_the_first_event_can_be_asked_for_alone(tmp_path):
     path = tmp_path / "x.ndjson"
     path.write_text(line({"type": "ticker"}) + line(TRADE))

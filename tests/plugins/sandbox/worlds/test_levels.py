@@ -1,6 +1,5 @@
 """A market's rows as events, in any order of levels, trades and gaps."""
 
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ pytest.importorskip("polars", reason="needs the extra research")
 from framework.errors import DataError
 from framework.model.events import BookChanged, BookReplaced, QuoteTicked, TradePrinted
 from framework.model.units import Side
-from plugins.sandbox.worlds.levels import LevelRows, LevelStream, TickerStream
+from plugins.sandbox.worlds.levels import LevelStream, TickerStream
 from plugins.sandbox.worlds.tables import Span
 
 T = 1_767_261_600_000_000
@@ -35,11 +34,11 @@ class FakeTable:
 def stream(rows):
     table = FakeTable(rows)
     span = Span("M", 0, len(rows) - 1, T, T, 100, fine_inside=False)
-    return LevelStream("M", T, [LevelRows(table, span)])
+    return LevelStream("M", T, [(table, span)])
 
 
 def told(rows):
-    return list(stream(rows).events(Counter()))
+    return list(stream(rows).events())
 
 
 STEPS = st.lists(
@@ -131,15 +130,15 @@ def test_reading_twice_tells_the_same():
     rows, _ = rows_of([("delta", "yes", 3, 4, 5), ("gap", "no", 1, 1, 9)], received=True)
     once = stream(rows)
 
-    assert list(once.events(Counter())) == list(once.events(Counter()))
+    assert list(once.events()) == list(once.events())
 
 
 def test_the_ticker_channel_is_told_as_statistics_and_in_order():
     span = Span("M", 0, 1, T, T, 100, fine_inside=False)
     good = [(T, 5, "M", 4_000, 10, 2), (T + 1, 6, "M", 4_100, 11, 2)]
-    events = list(TickerStream(FakeTable(good), span).events(Counter()))
+    events = list(TickerStream(FakeTable(good), span).events())
 
     assert [type(event) for event in events] == [QuoteTicked, QuoteTicked]
     assert (events[1].volume_e2, events[1].exchange_us) == (11, 6_000)
     with pytest.raises(DataError, match="row 2: recv_us goes back"):
-        list(TickerStream(FakeTable(good[::-1]), span).events(Counter()))
+        list(TickerStream(FakeTable(good[::-1]), span).events())

@@ -236,16 +236,6 @@ def test_plain_lines_can_be_opened(two_markets):
     assert len(list(open_recording(plain).events())) == 4
 
 
-def test_progress_goes_from_nothing_to_all(two_markets):
-    world = open_recording(two_markets)
-    seen = [world.fraction_done()]
-    for _ in world.events():
-        seen.append(world.fraction_done())  # noqa: PERF401 - it changes while the events come
-
-    assert seen == sorted(seen)
-    assert (seen[0], world.fraction_done()) == (0, 1)
-
-
 def test_a_recording_can_be_played_again(two_markets):
     world = open_recording(two_markets)
 
@@ -397,4 +387,3 @@ def test_a_whole_real_recording_opens_and_begins_in_order(gold):
     assert len(world.event_groups) == 21
     assert seen[MarketListed] >= 1
     assert seen[BookReplaced] >= 2
-    assert 0 < world.fraction_done() < 1

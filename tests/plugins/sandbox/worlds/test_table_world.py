@@ -472,7 +472,6 @@ def test_a_whole_recording_plays_in_order_without_foresight(recordings, table, s
             levels[event.price_e4] = levels.get(event.price_e4, 0) + event.change_e2
 
             assert levels[event.price_e4] >= 0
-    assert world.fraction_done() == 1
     assert counts[BookChanged] > 500_000
     if settled:
         assert len(results) == settled
