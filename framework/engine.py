@@ -13,7 +13,7 @@ import msgspec
 from framework.decisions import Decisions, EngineSettings
 from framework.errors import InvariantError
 from framework.exchange import Capabilities
-from framework.facts import take_in
+from framework.facts import places
 from framework.model.commands import (
     AmendOrder,
     AnyCommand,
@@ -84,12 +84,13 @@ class Engine:
         """Markets whose filters this round of refiltering has yet to ask."""
         self._filtered_us: Micros = 0
         """When time passed last, or the first market was listed: its filters were asked then."""
-        self._follows: dict[type[Event], Callable[[Any], None]] = {
+        self._places: dict[type[Event], Callable[[Any], object]] = {
+            **places(self.state),
             ClockTicked: self._pass_time,
             PluginOverran: pipeline.apply,
             PluginQuarantined: pipeline.apply,
         }
-        """What an event asks for besides being taken in."""
+        """Where events go: into the state, but for the few that ask for more."""
 
     def handle(self, event: AnyEvent) -> Record:
         """Take one event and decide.
@@ -98,10 +99,14 @@ class Engine:
             InvariantError: the event does not fit the state; the run must stop.
         """
         state = self.state
-        take_in(state, event)
-        follow = self._follows.get(type(event))
-        if follow is not None:
-            follow(event)
+        try:
+            place = self._places[type(event)]
+        except KeyError:
+            name = type(event).__name__
+            raise InvariantError(f"the engine has no place for {name}") from None
+        if event.at_us != state.now_us:  # what came together has one time
+            state.pass_to(event.at_us)
+        place(event)
         if not (state.touched or state.relisted or state.questions):
             return Record(event=event)
         if state.relisted:
@@ -132,8 +137,9 @@ class Engine:
 
     # ------------------------------------------------------------------------- market choice
 
-    def _pass_time(self, _tick: ClockTicked) -> None:
+    def _pass_time(self, tick: ClockTicked) -> None:
         """Ask a slice of the filters again, so that no tick asks all of them at once."""
+        self.state.tick(tick)
         if not self._round:
             self._round = list(self.state.markets)
             self._round.reverse()

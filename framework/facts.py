@@ -1,13 +1,12 @@
 """Which event is taken in where: the closed set, each named once."""
 
 from collections.abc import Callable
+from types import MethodType
 from typing import Any, Final
 
-from framework.errors import InvariantError
 from framework.model.events import (
     AccountReported,
     AmendRefused,
-    AnyEvent,
     BookChanged,
     BookInvalidated,
     BookReplaced,
@@ -77,17 +76,6 @@ _PLACES: Final[dict[type[Event], Callable[[State, Any], object]]] = {
 }
 
 
-def take_in(state: State, event: AnyEvent) -> None:
-    """Make the state what it is after an event.
-
-    Raises:
-        InvariantError: nobody takes in events of this kind.
-    """
-    place = _PLACES.get(type(event))
-    if place is None:
-        raise InvariantError(f"the engine has no place for {type(event).__name__}")
-    state.now_us = now_us = event.at_us
-    worst = state.worst
-    if not worst.day_from_us <= now_us < worst.day_to_us:
-        worst.start_day(now_us)
-    place(state, event)
+def places(state: State) -> dict[type[Event], Callable[[Any], object]]:
+    """Return where an event of each kind is taken into this state."""
+    return {kind: MethodType(place, state) for kind, place in _PLACES.items()}

@@ -181,11 +181,11 @@ class State:
         exchange_us = event.exchange_us
         if exchange_us is not None:
             watched.lag_us = event.at_us - exchange_us
-        moved = watched.book.change(event.side, event.price_e4, event.change_e2)
-        if moved and watched.touch_moved():
-            self.touched[event.ticker] = None
-        elif watched.book.is_impossible:
-            self.relisted[event.ticker] = None
+        if watched.book.change(event.side, event.price_e4, event.change_e2):
+            if watched.touch_moved():
+                self.touched[event.ticker] = None
+            elif watched.book.is_impossible:
+                self.relisted[event.ticker] = None
 
     def invalidate_book(self, event: BookInvalidated) -> None:
         """Stop trusting a book until its next snapshot."""
@@ -336,6 +336,12 @@ class State:
         """The run ends."""
         self.stopping = event.reason
         self._touch_engaged()
+
+    def pass_to(self, at_us: Micros) -> None:
+        """It is later now; a new UTC day counts its own profit."""
+        self.now_us = at_us
+        if not self.worst.day_from_us <= at_us < self.worst.day_to_us:
+            self.worst.start_day(at_us)
 
     def tick(self, _: ClockTicked) -> None:
         """Time passed: exits, lifetimes and cancels without effect are looked at again."""

@@ -93,7 +93,7 @@ class OrderBook:
         """Add a signed change to one level; deltas on an unsound book are ignored.
 
         Returns:
-            Whether a best price moved: most changes are deeper in the book.
+            Whether a best price moved, or the book broke: most changes are deeper in it.
         """
         if not self._sound:
             return False
@@ -106,7 +106,7 @@ class OrderBook:
             return False
         if size < 0 or not 0 < price_e4 < ONE_DOLLAR_E4:
             self._refuse(f"delta {change_e2} leaves {size} at {price_e4} on {side}")
-            return False
+            return True
         best = self.bid(side)
         if size:
             levels[_PRICES[price_e4]] = size

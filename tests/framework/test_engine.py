@@ -34,6 +34,7 @@ from framework.model.events import (
     BookReplaced,
     CancelRefused,
     ClockTicked,
+    Event,
     ExchangeStatusChanged,
     IntentRefused,
     LedgerRead,
@@ -331,6 +332,20 @@ def test_decides_nothing_before_the_account_has_been_read():
     play = Playbook(Buyer(), Sizer(), recovered=False)
 
     play.event(listed()).expect(Subscribe).event(bids()).expect()
+
+
+def test_an_event_moves_the_present_moment(play):
+    play.event(tick(NOW_US + SECOND))
+
+    assert play.engine.state.now_us == NOW_US + SECOND
+
+
+def test_an_event_without_a_place_is_a_bug(play):
+    class Surprised(Event, frozen=True, kw_only=True, tag=True):
+        pass
+
+    with pytest.raises(InvariantError, match="no place for Surprised"):
+        play.engine.handle(Surprised(at_us=NOW_US))
 
 
 def test_is_silent_while_the_best_prices_do_not_change(play):

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from framework.facts import take_in
+from framework.facts import places
 from framework.model.account import RemoteOrder, RemotePosition, RemoteStatus
 from framework.model.events import LedgerRead, MarketListed, OrderFilled
 from framework.model.orders import OrderFact, OrderState
@@ -16,6 +16,11 @@ from framework.working import LiveOrder
 SECOND = 1_000_000
 LATER_US = NOW_US + 60 * SECOND
 CASH_E6 = 1_000_000_000
+
+
+def take_in(state, event):
+    state.pass_to(event.at_us)
+    places(state)[type(event)](event)
 
 
 @pytest.fixture

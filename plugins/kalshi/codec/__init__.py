@@ -5,7 +5,7 @@ and field names. `fixed_point` is today's dialect.
 """
 
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
@@ -123,10 +123,10 @@ class Snapshot(Frame, gc=False):
     is_reply: bool
 
 
-class Delta(Frame, gc=False):
-    """One level of a book changed."""
+class Deltas(Frame, gc=False):
+    """Levels of books that changed, one a message; their numbers count on from `seq`."""
 
-    event: BookChanged
+    events: list[BookChanged]
 
 
 class Facts(Frame, gc=False):
@@ -270,12 +270,12 @@ class Codec(Protocol):
 
     # --------------------------------------------------------------------------- stream
 
-    def frame(self, message: bytes | str, at_us: Micros) -> Frame:
-        """Read one message; what can't be read is `Unreadable`, never an exception.
+    def read(self, messages: Iterable[bytes | str], at_us: Micros) -> Sequence[Frame]:
+        """Read messages in their order; what can't be read is `Unreadable`, never an exception.
 
         Args:
-            message: UTF-8 as it came, which spares its decoding as a whole; or text.
-            at_us: When it came.
+            messages: UTF-8 as it came, which spares its decoding as a whole; or text.
+            at_us: When they came.
         """
 
     def subscribe(self, command: int, channels: Sequence[str], tickers: Sequence[Ticker]) -> str:

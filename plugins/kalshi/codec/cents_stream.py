@@ -4,7 +4,7 @@ Channels have no numbers here, so each gets one of ours, and a reply is known by
 command. Books come whole each time, so a lost message is healed by the next.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, get_args
 
 import msgspec
@@ -126,8 +126,11 @@ class CentsStream:
 
     # -------------------------------------------------------------------------- messages
 
-    def frame(self, message: bytes | str, at_us: Micros) -> Frame:
-        """Read one message; what can't be read is `Unreadable`, never an exception."""
+    def read(self, messages: Iterable[bytes | str], at_us: Micros) -> Sequence[Frame]:
+        """Read messages in their order; what can't be read is `Unreadable`, never an exception."""
+        return [self._frame(message, at_us) for message in messages]
+
+    def _frame(self, message: bytes | str, at_us: Micros) -> Frame:
         try:
             wire = _decode(message)
             frame = self._readers[type(wire)](wire, at_us)
@@ -135,7 +138,7 @@ class CentsStream:
             lost = self._surprises.unreadable(message, fault)
             lost.sid = _SIDS.get(lost.kind)
             return lost
-        self._surprises.look(wire, message)
+        self._surprises.look(type(wire), message)
         return frame
 
     @staticmethod

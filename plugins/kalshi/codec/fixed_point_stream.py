@@ -3,7 +3,7 @@
 Each message is decoded once into its tagged struct and becomes events there and then.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, get_args
 
 import msgspec
@@ -21,7 +21,7 @@ from framework.model.events import (
 from framework.model.orders import Fill
 from framework.model.units import Micros, Side, Ticker
 from plugins.kalshi.codec import (
-    Delta,
+    Deltas,
     Drift,
     Facts,
     FeesChanged,
@@ -37,12 +37,13 @@ from plugins.kalshi.codec import (
 )
 from plugins.kalshi.codec.documented import MESSAGES
 from plugins.kalshi.codec.numbers import COUNTS, PRICES, count_e2, money_e6, ms_us, quote_e4
-from plugins.kalshi.codec.surprises import LOOK_EVERY, Surprises
+from plugins.kalshi.codec.surprises import Surprises
 from plugins.kalshi.codec.values import of_side
 
 _SIDES: Final[dict[str | None, Side]] = {"yes": Side.YES, "no": Side.NO}
 _decode: Final = msgspec.json.Decoder(frames.AnyFrame).decode
 _STRUCTS: Final[tuple[type[msgspec.Struct], ...]] = get_args(frames.AnyFrame)
+_DELTA: Final = frames.DeltaFrame
 
 
 class _Listed(msgspec.Struct):
@@ -64,10 +65,8 @@ class FixedPointStream:
         self.drift = Drift()
         self.subaccount = subaccount
         self._surprises = Surprises(self.drift, MESSAGES, _STRUCTS)
-        self._seen = self._surprises.seen
         self._readers: dict[type[object], Callable[[Any, Micros], Frame]] = {
             frames.SnapshotFrame: self._snapshot,
-            frames.DeltaFrame: self._delta,
             frames.TickerFrame: self._ticker,
             frames.TradeFrame: self._trade,
             frames.FillFrame: self._fill,
@@ -103,19 +102,52 @@ class FixedPointStream:
 
     # -------------------------------------------------------------------------- messages
 
-    def frame(self, message: bytes | str, at_us: Micros) -> Frame:
-        """Read one message; what can't be read is `Unreadable`, never an exception."""
-        try:
-            wire = _decode(message)
-            kind = type(wire)
-            frame = self._readers[kind](wire, at_us)
-        except (msgspec.DecodeError, ValueError) as fault:
-            return self._surprises.unreadable(message, fault)
-        # As `Surprises.look`, without its call: every message comes through here.
-        seen = self._seen[kind]
-        self._seen[kind] = seen + 1
-        if seen % LOOK_EVERY == 0:
-            self._surprises.look_closely(message)
+    def read(self, messages: Iterable[bytes | str], at_us: Micros) -> Sequence[Frame]:
+        """Read messages in their order; what can't be read is `Unreadable`, never an exception.
+
+        Nearly all are changes of books: they are read here, and those in a row make one frame.
+        """
+        found: list[Frame] = []
+        run: list[BookChanged] = []
+        sid: int | None = None
+        due: int | None = None
+        newest: bytes | str = b""
+        for message in messages:
+            try:
+                wire = _decode(message)
+                if type(wire) is not _DELTA:
+                    found.append(self._frame(wire, message, at_us))
+                    due = None
+                    continue
+                body = wire.msg
+                ts_ms = body.ts_ms
+                event = BookChanged(
+                    at_us=at_us,
+                    ticker=body.market_ticker,
+                    side=body.side,
+                    price_e4=PRICES[body.price_dollars],
+                    change_e2=COUNTS[body.delta_fp],
+                    exchange_us=None if ts_ms is None else ts_ms * 1_000,
+                )
+            except (msgspec.DecodeError, ValueError) as fault:
+                found.append(self._surprises.unreadable(message, fault))
+                due = None
+                continue
+            newest, seq = message, wire.seq
+            if seq is None or seq != due or wire.sid != sid:
+                run, sid = [], wire.sid
+                found.append(Deltas(sid, seq, run))
+            run.append(event)
+            due = None if seq is None else seq + 1
+        if run:
+            deltas = sum(len(frame.events) for frame in found if type(frame) is Deltas)
+            self._surprises.look(_DELTA, newest, deltas)
+        return found
+
+    def _frame(self, wire: frames.AnyFrame, message: bytes | str, at_us: Micros) -> Frame:
+        kind = type(wire)
+        frame = self._readers[kind](wire, at_us)
+        self._surprises.look(kind, message)
         return frame
 
     def _snapshot(self, wire: frames.SnapshotFrame, at_us: Micros) -> Frame:
@@ -127,22 +159,6 @@ class FixedPointStream:
             no=tuple((PRICES[price], COUNTS[size]) for price, size in body.no_dollars_fp),
         )
         return Snapshot(wire.sid, wire.seq, event, wire.id is not None)
-
-    def _delta(self, wire: frames.DeltaFrame, at_us: Micros) -> Frame:
-        body = wire.msg
-        ts_ms = body.ts_ms
-        return Delta(
-            wire.sid,
-            wire.seq,
-            BookChanged(
-                at_us=at_us,
-                ticker=body.market_ticker,
-                side=body.side,
-                price_e4=PRICES[body.price_dollars],
-                change_e2=COUNTS[body.delta_fp],
-                exchange_us=None if ts_ms is None else ts_ms * 1_000,
-            ),
-        )
 
     def _ticker(self, wire: frames.TickerFrame, at_us: Micros) -> Frame:
         body = wire.msg

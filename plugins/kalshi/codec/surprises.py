@@ -37,19 +37,23 @@ class Surprises:
         self._documented = documented
         kinds = tuple(structs)
         self._kinds = {str(struct.__struct_config__.tag) for struct in kinds}
-        self.seen: dict[type[object], int] = dict.fromkeys(kinds, 0)
-        """How many of a type have come; a stream that counts for itself spares a call each."""
+        self._seen: dict[type[object], int] = dict.fromkeys(kinds, 0)
+        """How many of a type have come."""
 
-    def look(self, wire: object, message: bytes | str) -> None:
-        """Count a message; look closely at the first of a type, and then at one of many."""
-        kind = type(wire)
-        seen = self.seen[kind]
-        self.seen[kind] = seen + 1
-        if seen % LOOK_EVERY == 0:
-            self.look_closely(message)
+    def look(self, kind: type[object], message: bytes | str, count: int = 1) -> None:
+        """Count messages of a type; look closely at the first of a type, then at one of many.
 
-    def look_closely(self, message: bytes | str) -> None:
-        """Count the unknown fields of a message."""
+        Args:
+            kind: The struct of that type.
+            message: The last of them, which is the one to look at.
+            count: How many they are.
+        """
+        seen = self._seen[kind]
+        self._seen[kind] = seen + count
+        if -seen % LOOK_EVERY < count:
+            self._look_closely(message)
+
+    def _look_closely(self, message: bytes | str) -> None:
         found = _envelope(message)
         known = self._documented.get(found.type or "")
         if known is not None and isinstance(found.msg, dict):

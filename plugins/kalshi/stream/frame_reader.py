@@ -8,6 +8,7 @@ connection with the code that the standard gives it. No extension is ever negoti
 
 from codecs import getincrementaldecoder
 from collections.abc import Callable
+from struct import Struct
 from typing import Final
 
 import msgspec
@@ -15,7 +16,9 @@ import msgspec
 MOST_BYTES: Final = 64 * 1024 * 1024
 """The longest message the exchange may send (WebSocket limits page)."""
 
-_WHOLE_TEXT: Final = 0x81
+_WHOLE_TEXT: Final = 0x8100
+"""A text in one piece, with a length below 126 added; with 126 the length is in what follows."""
+_WHOLE_TEXT_126: Final = 0x817E
 _FINAL: Final = 0x80
 _RESERVED: Final = 0x70
 _CONTINUATION, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -31,6 +34,7 @@ _MADE_UP_LOCALLY: Final = frozenset({1004, 1005, 1006})
 """Codes that never travel (RFC 6455, section 7.4.1)."""
 _LAST_STANDARD, _FIRST_FREE, _LAST_FREE = 1013, 3000, 4999
 
+_two_numbers: Final = Struct("!HH").unpack_from
 _utf8: Final = getincrementaldecoder("utf-8")
 
 
@@ -191,15 +195,15 @@ def _whole_texts(data: bytes, at: int, most: int, messages: list[bytes]) -> int:
     """Read whole texts with short lengths, as long as they last; return where the rest begins."""
     end = len(data)
     last = end - 4  # the longest header of these
-    while at <= last and data[at] == _WHOLE_TEXT:
-        length = data[at + 1]
-        if length <= _LONGEST_SHORT:
-            start = at + 2
-        elif length == 126:
-            length = data[at + 2] << 8 | data[at + 3]
+    while at <= last:
+        head, length = _two_numbers(data, at)  # one call costs less than four bytes picked out
+        if head == _WHOLE_TEXT_126:
             if not _LONGEST_SHORT < length <= most:
                 return at
             start = at + 4
+        elif _WHOLE_TEXT <= head < _WHOLE_TEXT_126:
+            length = head - _WHOLE_TEXT
+            start = at + 2
         else:
             return at
         stop = start + length

@@ -28,17 +28,20 @@ class Sequence:
         self._counted: set[str] = set()
         """The kinds that were believed to take a number, rightly or not."""
 
-    def follows(self, seq: int | None) -> bool:
-        """Take the number of a data message; False when a gap, repeat or swap is possible."""
+    def follows(self, seq: int | None, count: int = 1) -> bool:
+        """Take the number of a data message; False when a gap, repeat or swap is possible.
+
+        With a `count` it is the first of so many messages whose numbers are in a row.
+        """
         if seq is None:
             return True  # an unnumbered channel
-        last = self._last
+        last, newest = self._last, seq + count - 1
         if last is None or seq == last + 1:
-            self._last, self._last_kind = seq, _CONTENT
+            self._last, self._last_kind = newest, _CONTENT
             return True
         # After a control message the same number is fair: so controls do not take numbers here.
         is_fair = seq == last and self._last_kind is CONTROL
-        self._last, self._last_kind = max(last, seq), _CONTENT
+        self._last, self._last_kind = max(last, newest), _CONTENT
         return is_fair
 
     def passes(self, seq: int | None, kind: str = CONTROL) -> bool:

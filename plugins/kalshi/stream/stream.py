@@ -8,6 +8,7 @@ ends is an event, not an error; only a refused key ends the stream.
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from itertools import chain
 from typing import Final, Protocol
 
 import anyio
@@ -87,7 +88,7 @@ class Stream:
         self._lost = False
         self._lost_us: Micros = 0
         self._readers: dict[type[wire.Frame], Callable[..., Sequence[AnyEvent]]] = {
-            wire.Delta: self._delta,
+            wire.Deltas: self._deltas,
             wire.Facts: self._facts,
             wire.Snapshot: self._snapshot,
             wire.Lifecycle: self._lifecycle,
@@ -169,14 +170,13 @@ class Stream:
 
     async def _read(self, session: Talk) -> str:
         """Read until the connection ends; return why it did."""
-        decode, readers = self._codec.frame, self._readers
+        decode, readers = self._codec.read, self._readers
         try:
             while True:
                 messages = await session.read()
                 now_us = self.heard_us = self._clock.now_us()
                 batch: list[AnyEvent] = []
-                for message in messages:
-                    frame = decode(message, now_us)
+                for frame in decode(messages, now_us):
                     batch += readers[type(frame)](frame, now_us)
                 if self._lost or not self.opened.is_set():
                     batch += self._when_ready(now_us)
@@ -202,17 +202,17 @@ class Stream:
 
     # --------------------------------------------------------------------------- messages
 
-    def _delta(self, frame: wire.Delta, now_us: Micros) -> Sequence[AnyEvent]:
-        event, subscriptions = frame.event, self.subscriptions
-        # As `_check`, without its call: nearly every message comes through here.
-        follows = frame.seq is None or self._numbers[frame.sid].follows(frame.seq)
-        lost = () if follows else self._miss(frame.sid, now_us)
-        ticker = event.ticker
-        if ticker in subscriptions.awaiting or ticker not in subscriptions.wanted:
-            return lost  # until its snapshot the change applies to nothing
-        if frame.sid != subscriptions.book_sid:
-            return (*lost, *self._stray(frame.sid, event.ticker, now_us))
-        return (*lost, event) if lost else (event,)
+    def _deltas(self, frame: wire.Deltas, now_us: Micros) -> Sequence[AnyEvent]:
+        lost = self._check(frame, now_us, len(frame.events))
+        wanted, awaiting = self.subscriptions.wanted, self.subscriptions.awaiting
+        # Until its snapshot a change applies to nothing.
+        told = [event for event in frame.events if event.ticker in wanted]
+        if awaiting:
+            told = [event for event in told if event.ticker not in awaiting]
+        if frame.sid != self.subscriptions.book_sid:
+            strays = [self._stray(frame.sid, event.ticker, now_us) for event in told]
+            return (*lost, *chain.from_iterable(strays))
+        return (*lost, *told) if lost else told
 
     def _facts(self, frame: wire.Facts, now_us: Micros) -> Sequence[AnyEvent]:
         return (*self._check(frame, now_us), *frame.events)
@@ -277,9 +277,9 @@ class Stream:
 
     # -------------------------------------------------------------------------- integrity
 
-    def _check(self, frame: wire.Frame, now_us: Micros) -> Sequence[AnyEvent]:
-        """Take a data message's number; return what is lost when it does not follow."""
-        if frame.seq is None or self._numbers[frame.sid].follows(frame.seq):
+    def _check(self, frame: wire.Frame, now_us: Micros, count: int = 1) -> Sequence[AnyEvent]:
+        """Take the numbers of data messages; return what is lost when they do not follow."""
+        if frame.seq is None or self._numbers[frame.sid].follows(frame.seq, count):
             return ()
         return self._miss(frame.sid, now_us)
 

@@ -14,7 +14,7 @@ import pytest
 from framework.exchange import Accepted, Unknown
 from framework.testing import builders
 from plugins.kalshi.account import portfolio
-from plugins.kalshi.codec import Delta, Snapshot, Subscribed, Updated, bodies
+from plugins.kalshi.codec import Deltas, Snapshot, Subscribed, Updated, bodies
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.codec.refusals import refusal
 from plugins.kalshi.markets import schedule
@@ -97,12 +97,13 @@ def test_todays_candles_are_read_whole(body, codec):
 
 def test_todays_stream_is_read_frame_by_frame(body, codec):
     frames = [
-        codec.frame(json.dumps(row["frame"]), row["received_ms"] * 1_000)
+        frame
         for row in body(TODAY, "ws_orderbook_stream")["frames"]
+        for frame in codec.read([json.dumps(row["frame"])], row["received_ms"] * 1_000)
     ]
 
     kinds = {type(frame) for frame in frames}
-    assert kinds == {Subscribed, Updated, Snapshot, Delta}
+    assert kinds == {Subscribed, Updated, Snapshot, Deltas}
     assert not codec.drift.counters
 
 

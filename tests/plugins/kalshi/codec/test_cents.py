@@ -189,7 +189,7 @@ def test_success_without_an_order_id_is_unknown(cents, body):
 
 def test_the_streams_word_that_came_before_the_reply_is_the_newer_one(cents):
     update = {"order_id": "abc-123", "market_ticker": TICKER, "status": "executed"}
-    cents.frame(json.dumps({"type": "order_update", "msg": {**update, "remaining_count": 0}}), 7)
+    cents.read([json.dumps({"type": "order_update", "msg": {**update, "remaining_count": 0}})], 7)
 
     taken = cents.created(order(), reply(fill_count=0, remaining_count=100))
 

@@ -88,10 +88,16 @@ def founding():
     return Cents(founding_only=True)
 
 
+def read(codec, message):
+    """Read one message by itself."""
+    (frame,) = codec.read([message], AT)
+    return frame
+
+
 def told(codec, message, at_us=AT, **changes):
     """Return the events of one message."""
     body = {**message["msg"], **changes}
-    frame = codec.frame(json.dumps({**message, "msg": body}), at_us)
+    (frame,) = codec.read([json.dumps({**message, "msg": body})], at_us)
     assert isinstance(frame, Facts), frame
     return frame.events
 
@@ -161,7 +167,7 @@ def test_a_reply_is_known_by_the_id_of_its_command(cents):
     cents.unsubscribe(3, book)
     cents.subscribe(4, ["trade"], ["A"])
     replies = [
-        cents.frame(json.dumps(text), AT)
+        read(cents, json.dumps(text))
         for text in (
             {"id": 1, "type": "subscribed"},
             {"id": 2, "type": "unsubscribed", "msg": {"channel": "orderbook_delta"}},
@@ -179,7 +185,7 @@ def test_a_reply_is_known_by_the_id_of_its_command(cents):
 
 
 def test_a_reply_to_nothing_names_no_channel(cents):
-    assert cents.frame('{"type": "subscribed", "id": 9}', AT) == Subscribed(None, None, 9, "")
+    assert read(cents, '{"type": "subscribed", "id": 9}') == Subscribed(None, None, 9, "")
 
 
 def test_a_ticker_update_decodes(cents):
@@ -195,7 +201,7 @@ def test_a_ticker_update_decodes(cents):
 
 
 def test_an_order_book_delta_holds_whole_ladders(cents):
-    frame = cents.frame(json.dumps(LADDERS), AT)
+    frame = read(cents, json.dumps(LADDERS))
 
     assert frame == Snapshot(
         1,
@@ -216,7 +222,7 @@ def test_an_order_book_delta_holds_whole_ladders(cents):
 def test_the_documents_ladders_are_marked_crossed_and_a_sane_twin_is_not(cents, no, state):
     """YES 91 and NO 10 add up to more than a dollar: somebody would be giving money away."""
     message = {**LADDERS, "msg": {**LADDERS["msg"], "no": no}}
-    event = cents.frame(json.dumps(message), AT).event
+    event = read(cents, json.dumps(message)).event
     book = OrderBook()
     book.replace(dict(event.yes), dict(event.no))
 
@@ -227,7 +233,7 @@ def test_the_documents_ladders_are_marked_crossed_and_a_sane_twin_is_not(cents, 
 def test_a_side_without_bids_is_empty(cents):
     message = {"type": "orderbook_delta", "msg": {"market_ticker": "A", "yes": None, "no": []}}
 
-    assert cents.frame(json.dumps(message), AT).event == BookReplaced(
+    assert read(cents, json.dumps(message)).event == BookReplaced(
         at_us=AT, ticker="A", yes=(), no=()
     )
 
@@ -346,17 +352,17 @@ def test_an_unknown_status_is_counted(cents):
 def test_ladders_that_can_not_be_read_lose_that_book(cents, change):
     message = {**LADDERS, "msg": {**LADDERS["msg"], **change}}
 
-    assert cents.frame(json.dumps(message), AT) == Unreadable(1, None, "orderbook_delta", TICKER)
+    assert read(cents, json.dumps(message)) == Unreadable(1, None, "orderbook_delta", TICKER)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '{"type": 7}'])
 def test_what_is_no_message_is_unreadable_and_never_an_exception(cents, text):
-    assert isinstance(cents.frame(text, AT), Unreadable)
+    assert isinstance(read(cents, text), Unreadable)
 
 
 def test_an_unknown_type_and_an_unknown_field_are_counted(cents):
-    cents.frame('{"type": "weather", "msg": {}}', AT)
-    cents.frame(json.dumps({**TICKER_UPDATE, "msg": {**TICKER_UPDATE["msg"], "mood": 1}}), AT)
+    read(cents, '{"type": "weather", "msg": {}}')
+    read(cents, json.dumps({**TICKER_UPDATE, "msg": {**TICKER_UPDATE["msg"], "mood": 1}}))
 
     assert cents.drift.counters == {
         "unknown message type weather": 1,

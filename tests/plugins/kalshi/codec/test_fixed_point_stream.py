@@ -2,6 +2,8 @@ import gzip
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framework.model.events import (
     BookChanged,
@@ -15,7 +17,7 @@ from framework.model.events import (
 from framework.model.orders import Fill
 from framework.model.units import Side
 from plugins.kalshi.codec import (
-    Delta,
+    Deltas,
     Facts,
     FeesChanged,
     Lifecycle,
@@ -62,8 +64,18 @@ def text(kind, msg=None, **envelope):
     return json.dumps(frame)
 
 
+def read(codec, message):
+    """Read one message by itself."""
+    (frame,) = codec.read([message], AT)
+    return frame
+
+
+def delta(seq, sid=1, **changes):
+    return text("orderbook_delta", {**DELTA, **changes}, sid=sid, seq=seq)
+
+
 def facts(codec, kind, msg):
-    frame = codec.frame(text(kind, msg, sid=3), AT)
+    frame = read(codec, text(kind, msg, sid=3))
     assert type(frame) is Facts
 
     return frame.events
@@ -76,35 +88,100 @@ def test_a_snapshot_becomes_a_book_in_each_sides_own_prices(codec):
         "no_dollars_fp": [["0.5800", "1.00"]],
     }
 
-    frame = codec.frame(text("orderbook_snapshot", msg, sid=1, seq=1), AT)
+    frame = read(codec, text("orderbook_snapshot", msg, sid=1, seq=1))
 
     event = BookReplaced(at_us=AT, ticker="A", yes=((3_800, 207_433),), no=((5_800, 100),))
     assert frame == Snapshot(1, 1, event, is_reply=False)
 
 
 def test_a_snapshot_that_answers_a_command_is_told_apart(codec):
-    frame = codec.frame(text("orderbook_snapshot", {"market_ticker": "A"}, sid=1, seq=9, id=4), AT)
+    frame = read(codec, text("orderbook_snapshot", {"market_ticker": "A"}, sid=1, seq=9, id=4))
 
     assert frame.is_reply
 
 
 def test_a_delta_becomes_a_signed_change(codec):
-    frame = codec.frame(text("orderbook_delta", {**DELTA, "ts_ms": 5}, sid=1, seq=2), AT)
+    frame = read(codec, text("orderbook_delta", {**DELTA, "ts_ms": 5}, sid=1, seq=2))
 
     event = BookChanged(
         at_us=AT, ticker="A", side=Side.YES, price_e4=3_700, change_e2=-10, exchange_us=5_000
     )
-    assert frame == Delta(1, 2, event)
+    assert frame == Deltas(1, 2, [event])
 
 
 def test_a_message_may_end_with_a_newline(codec):
-    assert type(codec.frame(text("orderbook_delta", DELTA, sid=1, seq=2) + "\n", AT)) is Delta
+    assert type(read(codec, text("orderbook_delta", DELTA, sid=1, seq=2) + "\n")) is Deltas
 
 
 def test_the_bytes_of_a_message_say_what_its_text_says(codec):
     message = text("orderbook_delta", DELTA, sid=1, seq=2)
 
-    assert codec.frame(message.encode(), AT) == codec.frame(message, AT)
+    assert read(codec, message.encode()) == read(codec, message)
+
+
+def test_deltas_in_a_row_are_one_frame_in_their_order(codec):
+    messages = [delta(seq, market_ticker=ticker) for seq, ticker in enumerate("ABA", 5)]
+
+    (frame,) = codec.read(messages, AT)
+
+    assert (frame.sid, frame.seq) == (1, 5)
+    assert [event.ticker for event in frame.events] == ["A", "B", "A"]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [delta(7), delta(5), delta(4), delta(6, sid=2), delta(None), delta(6, sid=None)],
+)
+def test_a_delta_that_does_not_follow_starts_a_frame_of_its_own(codec, second):
+    frames = codec.read([delta(5), second], AT)
+
+    told = json.loads(second)
+    assert [(frame.sid, frame.seq) for frame in frames] == [(1, 5), (told["sid"], told["seq"])]
+    assert [len(frame.events) for frame in frames] == [1, 1]
+
+
+def test_deltas_without_a_number_stand_each_alone(codec):
+    frames = codec.read([delta(None), delta(None)], AT)
+
+    assert [len(frame.events) for frame in frames] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [text("ticker", {"market_ticker": "A"}, sid=2), delta(6, price_dollars="1.5000"), "{"],
+)
+def test_what_comes_between_two_deltas_stays_between_them(codec, other):
+    frames = codec.read([delta(5), other, delta(6)], AT)
+
+    assert [type(frame) is Deltas for frame in frames] == [True, False, True]
+
+
+MESSAGES = st.one_of(
+    st.builds(delta, st.sampled_from([None, 1, 2, 3, 4]), st.sampled_from([1, 2])),
+    st.builds(delta, st.integers(1, 4), price_dollars=st.sampled_from(["0.10", "x"])),
+    st.builds(lambda seq: text("event_lifecycle", {}, sid=3, seq=seq), st.integers(1, 4)),
+)
+
+
+def one_by_one(frames):
+    """Take runs of deltas apart again."""
+    for frame in frames:
+        if type(frame) is Deltas:
+            for place, event in enumerate(frame.events):
+                yield frame.sid, frame.seq and frame.seq + place, event
+        else:
+            yield frame
+
+
+@given(st.lists(MESSAGES, max_size=12))
+def test_messages_say_together_what_they_say_one_by_one(messages):
+    codec, other = FixedPoint(), FixedPoint()
+
+    together = codec.read(messages, AT)
+    apart = [read(other, message) for message in messages]
+
+    assert list(one_by_one(together)) == list(one_by_one(apart))
+    assert codec.drift.counters == other.drift.counters
 
 
 def test_statistics_that_are_absent_stay_unknown(codec):
@@ -245,11 +322,11 @@ def test_another_subaccount_is_not_ours():
     ],
 )
 def test_reads_what_is_said_about_subscriptions_and_markets(codec, message, frame):
-    assert codec.frame(message, AT) == frame
+    assert read(codec, message) == frame
 
 
 def test_an_unknown_type_is_counted_and_keeps_its_number(codec):
-    frame = codec.frame(text("rfq_created", {"market_ticker": "A"}, sid=5, seq=1), AT)
+    frame = read(codec, text("rfq_created", {"market_ticker": "A"}, sid=5, seq=1))
 
     assert frame == Unreadable(5, 1, "rfq_created", "A")
     assert codec.drift.counters == {"unknown message type rfq_created": 1}
@@ -268,7 +345,7 @@ def test_an_unknown_type_is_counted_and_keeps_its_number(codec):
 def test_a_broken_delta_is_named_by_its_market(codec, change):
     msg = {**DELTA, **change}
 
-    frame = codec.frame(text("orderbook_delta", msg, sid=1, seq=2), AT)
+    frame = read(codec, text("orderbook_delta", msg, sid=1, seq=2))
 
     assert frame == Unreadable(1, 2, "orderbook_delta", msg["market_ticker"])
     assert codec.drift.counters == {"orderbook_delta: unreadable": 1}
@@ -278,12 +355,19 @@ def test_a_broken_delta_is_named_by_its_market(codec, change):
     "message", ["", "{", "[]", "null", '"x"', "{}", '{"type": 7}', b"", b"{", b"\xff", b'"\xff"']
 )
 def test_what_is_no_message_at_all_is_counted_not_raised(codec, message):
-    assert type(codec.frame(message, AT)) is Unreadable
+    assert type(read(codec, message)) is Unreadable
     assert sum(codec.drift.counters.values()) == 1
 
 
 def test_an_unknown_field_is_noticed_in_the_first_message_of_its_type(codec):
-    codec.frame(text("orderbook_delta", {**DELTA, "queue": 3}, sid=1, seq=1), AT)
+    read(codec, text("orderbook_delta", {**DELTA, "queue": 3}, sid=1, seq=1))
+
+    assert codec.drift.counters == {"orderbook_delta: unknown field queue": 1}
+
+
+def test_an_unknown_field_is_noticed_in_one_delta_of_many(codec):
+    codec.read([delta(seq) for seq in range(1_000)], AT)
+    codec.read([delta(seq, queue=3) for seq in range(1_000, 1_100)], AT)
 
     assert codec.drift.counters == {"orderbook_delta: unknown field queue": 1}
 
@@ -323,13 +407,13 @@ def test_recorded_stream_decodes_whole(codec, recordings):
     with gzip.open(path) as file:
         body = json.load(file)
 
-    read = [codec.frame(json.dumps(entry["frame"]), AT) for entry in body["frames"]]
+    told = [read(codec, json.dumps(entry["frame"])) for entry in body["frames"]]
 
-    kinds = [type(frame).__name__ for frame in read]
+    kinds = [type(frame).__name__ for frame in told]
     assert codec.drift.counters == {}
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
         "Subscribed": 1,
         "Snapshot": body["counts"]["orderbook_snapshot"],
         "Updated": body["counts"]["ok"],
-        "Delta": body["counts"]["orderbook_delta"],
+        "Deltas": body["counts"]["orderbook_delta"],
     }

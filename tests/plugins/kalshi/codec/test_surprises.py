@@ -25,9 +25,19 @@ def test_unknown_fields_are_counted_in_one_message_of_many(surprises, drift):
     text = json.dumps({"type": "rain", "msg": {"mm": 1, "wind": 2}})
 
     for _ in range(1_025):
-        surprises.look(Rain(), text)
+        surprises.look(Rain, text)
 
     assert drift.counters == {"rain: unknown field wind": 2}
+
+
+@pytest.mark.parametrize(("counts", "looks"), [([1, 1_023], 1), ([1, 1_024], 2), ([3_000, 1], 1)])
+def test_messages_counted_together_are_looked_at_once_at_most(surprises, drift, counts, looks):
+    text = json.dumps({"type": "rain", "msg": {"mm": 1, "wind": 2}})
+
+    for count in counts:
+        surprises.look(Rain, text, count)
+
+    assert drift.counters == {"rain: unknown field wind": looks}
 
 
 def test_an_unreadable_message_of_a_known_type_is_named(surprises, drift):

@@ -44,6 +44,26 @@ def test_a_gap_a_repeat_and_a_swap_do_not_follow(numbers, answers):
     assert taken(*data(*numbers)) == answers
 
 
+steps = st.one_of(
+    st.tuples(st.just("follows"), st.integers(1, 9), st.integers(1, 4)),
+    st.tuples(st.just("passes"), st.integers(1, 9), st.just(1)),
+)
+
+
+@given(st.lists(steps, max_size=8))
+def test_messages_in_a_row_follow_together_as_they_do_one_by_one(steps):
+    together, apart = Sequence(), Sequence()
+
+    for kind, seq, count in steps:
+        if kind == "passes":
+            answers = {together.passes(seq), apart.passes(seq)}
+        else:
+            each = [apart.follows(one) for one in range(seq, seq + count)]
+            answers = {together.follows(seq, count), all(each)}
+
+        assert len(answers) == 1
+
+
 def test_a_control_message_may_take_a_number():
     assert taken((1, False), (2, True), (3, False)) == [True, True, True]
 

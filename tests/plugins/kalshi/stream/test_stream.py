@@ -106,6 +106,18 @@ def test_what_arrives_together_is_one_batch_in_its_order(follow, server):
     ]
 
 
+def test_the_numbers_of_what_arrives_together_are_all_taken(follow, server):
+    async def main(heard, run, exchange):
+        await server.socket.say(server.delta("A"), server.delta("B"))
+        await settle(run)
+        await server.socket.say(server.delta("A"))
+        await settle(run)
+
+    heard = follow(main)
+    assert kinds(heard) == ["BookChanged"] * 3
+    assert [len(batch) for batch in heard] == [2, 1]
+
+
 def test_events_carry_the_time_of_reading_and_the_exchanges(follow, server):
     async def main(heard, run, exchange):
         await run.clock.sleep(5)
