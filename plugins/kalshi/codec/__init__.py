@@ -95,6 +95,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """What is older than a cutoff is listed apart."""
     lifecycle: bool = True
     """The stream tells that a market's record changed; else it is read again and again."""
+    confirms: bool = True
+    """The stream answers every command; else nothing follows from one without an answer."""
     page_rows: int | None = 1_000
     """How many rows a page may be asked to have; None leaves that to the exchange."""
     cash_step_e6: E6 = 1

@@ -87,6 +87,7 @@ class Cents(CentsStream):
             fee_changes=False,
             archive=False,
             lifecycle=False,
+            confirms=era,
             page_rows=1_000 if era else None,
             cash_step_e6=ONE_CENT_E6,
         )

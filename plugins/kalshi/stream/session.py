@@ -5,12 +5,13 @@ hides pings. This session reads the same connection itself, with our own frame r
 read of the socket completes is one batch, and any byte, a ping's too, shows that the exchange is
 alive. The handshake and everything that is sent stay with httpx-ws and wsproto.
 
-`StockSession` is httpx-ws as it comes, for a version in which our reading is not in force.
+`StockSession` is httpx-ws as it comes, for a version in which our reading is not in force; only
+how long a message may be is watched below it, because httpx-ws gathers fragments without end.
 """
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 import anyio
 import httpcore
@@ -25,7 +26,7 @@ from httpx_ws import (
 from wsproto.events import Pong, TextMessage
 from wsproto.utilities import ProtocolError
 
-from plugins.kalshi.stream.frame_reader import Closed, FrameReader
+from plugins.kalshi.stream.frame_reader import TOO_BIG, Closed, FrameReader
 
 SILENCE_S: Final = 25.0
 """The exchange pings every 10 s; when nothing comes for this long the connection is dead."""
@@ -53,9 +54,60 @@ class Talk(Protocol):
     async def watch(self) -> None:
         """End a connection that stays silent too long, which `read` will report; runs beside it."""
 
+    async def hang_up(self) -> None:
+        """End the connection, which `read` will report."""
 
-class StockSession(AsyncWebSocketSession):
+
+class _Speaking(AsyncWebSocketSession):
+    """What is sent goes the same way, whoever reads."""
+
+    async def say(self, text: str) -> bool:
+        """Send a command; False when the connection is gone, which `read` will report."""
+        try:
+            await self.send(TextMessage(data=text))
+        except (WebSocketNetworkError, ProtocolError):
+            return False
+        return True
+
+    async def hang_up(self) -> None:
+        """End the connection, which `read` will report."""
+        await self.stream.aclose()
+
+
+class _Measured(httpcore.AsyncNetworkStream):
+    """A connection of which no message is read that is longer than any the exchange may send."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
+        self._stream = stream
+        self._reader = FrameReader()
+
+    @property
+    def too_long(self) -> Closed | None:
+        """How such a message ended the connection."""
+        closed = self._reader.closed
+        return closed if closed is not None and closed.code == TOO_BIG else None
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
+        data = await self._stream.read(max_bytes, timeout)
+        self._reader.receive(data)
+        self._reader.pings.clear()
+        if self.too_long is not None:
+            raise httpcore.ReadError(self.too_long.reason)
+        return data
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
+        await self._stream.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class StockSession(_Speaking):
     """A WebSocket as httpx-ws reads it: message by message; its own pings notice silence."""
+
+    def __init__(self, stream: httpcore.AsyncNetworkStream, **options: Any) -> None:
+        self._measured = _Measured(stream)
+        super().__init__(self._measured, **options)
 
     async def read(self) -> list[bytes]:
         """Wait for the next message; one that is no text gives none.
@@ -68,22 +120,16 @@ class StockSession(AsyncWebSocketSession):
         except WebSocketDisconnect as end:
             raise _closed(Closed(end.code, end.reason or "")) from None
         except HTTPXWSException as fault:
+            if (too_long := self._measured.too_long) is not None:
+                raise _closed(too_long) from None
             raise StreamDropped(f"the connection broke: {type(fault).__name__}") from None
         return [event.data.encode()] if isinstance(event, TextMessage) else []
-
-    async def say(self, text: str) -> bool:
-        """Send a command; False when the connection is gone, which `read` will report."""
-        try:
-            await self.send(TextMessage(data=text))
-        except (WebSocketNetworkError, ProtocolError, httpcore.WriteTimeout):
-            return False
-        return True
 
     async def watch(self) -> None:
         """Return at once: httpx-ws has its own watch."""
 
 
-class Session(StockSession):
+class Session(_Speaking):
     """A WebSocket that is read by the batch."""
 
     @asynccontextmanager
@@ -95,7 +141,7 @@ class Session(StockSession):
         try:
             yield self
         finally:
-            gone = suppress(HTTPXWSException, ProtocolError, httpcore.WriteTimeout)
+            gone = suppress(HTTPXWSException, ProtocolError)
             with anyio.move_on_after(_CLOSE_WITHIN_S, shield=True), gone:
                 await self.close()
 
@@ -140,13 +186,13 @@ class Session(StockSession):
         try:
             for payload in pings:
                 await self.send(Pong(payload=payload))
-        except (WebSocketNetworkError, ProtocolError, httpcore.WriteTimeout):
+        except (WebSocketNetworkError, ProtocolError):
             raise StreamDropped("a ping could not be answered") from None
         finally:
             pings.clear()
 
 
-SessionType: TypeAlias = type[StockSession]
+SessionType: TypeAlias = type[StockSession] | type[Session]
 """Which of the two reads."""
 
 
@@ -160,7 +206,7 @@ async def open_session(
     url: httpx.URL,
     headers: dict[str, str],
     session_class: SessionType = Session,
-) -> AsyncGenerator[StockSession, None]:
+) -> AsyncGenerator[StockSession | Session, None]:
     """Connect.
 
     Raises:
@@ -168,7 +214,7 @@ async def open_session(
         httpx_ws.WebSocketUpgradeError: with the answer, when the exchange refused.
     """
     connecting = cast(
-        "AbstractAsyncContextManager[StockSession]",
+        "AbstractAsyncContextManager[StockSession | Session]",
         aconnect_ws(str(url), client, session_class=session_class, headers=headers),
     )
     try:

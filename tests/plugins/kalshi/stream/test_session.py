@@ -179,6 +179,77 @@ def test_closing_waits_a_second_at_most_for_a_peer_that_does_not_read(play, serv
     assert play(main) == 1
 
 
+def stuff(session):
+    """Fill the connection up, as a peer that reads no more leaves it."""
+    lane = connection(session)._outgoing
+    lane.held += b"x" * lane.room
+
+
+def connection(session):
+    stream = session.stream
+    while hasattr(stream, "_stream"):
+        stream = stream._stream
+    return stream
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+def test_a_ping_that_can_not_be_answered_in_time_drops_the_connection(
+    converse, server, session_class
+):
+    async def main(session, socket, run):
+        stuff(session)
+        await socket.ping()
+        return await dropped(session), server.elapsed_s()
+
+    why, at_s = converse(main, session_class)
+    assert why in {"a ping could not be answered", "the connection broke: WebSocketNetworkError"}
+    assert at_s <= 10
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+def test_a_command_that_nobody_takes_ends_the_connection(converse, server, session_class):
+    async def main(session, socket, run):
+        stuff(session)
+        assert not await session.say("{}")
+        await dropped(session)
+        return server.elapsed_s()
+
+    assert converse(main, session_class) <= 10
+
+
+TOO_LONG = bytes([0x81, 127]) + (1 << 40).to_bytes(8)
+ENDLESS = bytes([0x01, 1]) + b"a" + bytes([0x00, 127]) + (64 * 1024 * 1024).to_bytes(8)
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+@pytest.mark.parametrize("data", [TOO_LONG, ENDLESS])
+def test_a_message_longer_than_any_is_not_waited_for(converse, server, session_class, data):
+    async def main(session, socket, run):
+        await socket.write(data)
+        return await dropped(session), server.elapsed_s()
+
+    told = "closed with 1009 a message is longer than any the exchange may send"
+    assert converse(main, session_class) == (told, 0)
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\x81\x02\xff\xfe", 1007),
+        (b"\xc1\x02{}", 1002),
+        (b"\x81\x82\x00\x00\x00\x00{}", 1002),
+    ],
+    ids=["invalid UTF-8", "a reserved bit", "a masked frame"],
+)
+def test_both_sessions_end_with_the_same_code(converse, session_class, data, code):
+    async def main(session, socket, run):
+        await socket.write(data)
+        return await dropped(session)
+
+    assert converse(main, session_class).startswith(f"closed with {code}")
+
+
 def test_a_refused_handshake_shows_the_answer(play, server):
     server.handshakes.append(401)
 
