@@ -282,7 +282,7 @@ class Portfolio:
 
     async def open_subaccount(self) -> int | Outcome:
         """Open the next subaccount; return its number, or why there is none, or none for sure."""
-        return await self._writing.done(_post(_SUBACCOUNTS, b"{}"), _number, urgent=False)
+        return await self._writing.done(opening(), _number, urgent=False)
 
     async def transfer(
         self, transfer_id: UUID, *, source: int, destination: int, amount: Decimal
@@ -299,16 +299,7 @@ class Portfolio:
         Raises:
             ValueError: the amount is no positive number of cents.
         """
-        amount_e6 = to_e6(amount)
-        if amount_e6 <= 0 or amount_e6 % _CENT_E6:
-            raise ValueError(f"amount must be a positive number of cents (was {amount})")
-        body = {
-            "client_transfer_id": str(transfer_id),
-            "from_subaccount": source,
-            "to_subaccount": destination,
-            "amount_cents": amount_e6 // _CENT_E6,
-        }
-        request = _post(f"{_SUBACCOUNTS}/transfer", msgspec.json.encode(body))
+        request = transferring(transfer_id, source=source, destination=destination, amount=amount)
         doubt = partial(not_done, what="transfer")
         return await self._writing.done(request, doubt, urgent=False)
 
@@ -325,6 +316,29 @@ class Portfolio:
         self, path: str, key: str, into: type[_Row], query: Query
     ) -> AsyncIterator[_Row]:
         return bodies_of(self._rest, self._codec.drift, f"{_SUBACCOUNTS}{path}", query, key, into)
+
+
+def opening() -> Request:
+    """Write the request that opens the next subaccount."""
+    return _post(_SUBACCOUNTS, b"{}")
+
+
+def transferring(transfer_id: UUID, *, source: int, destination: int, amount: Decimal) -> Request:
+    """Write the request that moves cash between subaccounts.
+
+    Raises:
+        ValueError: the amount is no positive number of cents.
+    """
+    amount_e6 = to_e6(amount)
+    if amount_e6 <= 0 or amount_e6 % _CENT_E6:
+        raise ValueError(f"amount must be a positive number of cents (was {amount})")
+    body = {
+        "client_transfer_id": str(transfer_id),
+        "from_subaccount": source,
+        "to_subaccount": destination,
+        "amount_cents": amount_e6 // _CENT_E6,
+    }
+    return _post(f"{_SUBACCOUNTS}/transfer", msgspec.json.encode(body))
 
 
 def _post(path: str, body: bytes) -> Request:
