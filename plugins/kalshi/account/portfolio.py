@@ -22,7 +22,7 @@ from plugins.kalshi.codec import Codec, Query, Request, bodies
 from plugins.kalshi.codec.refusals import not_done
 from plugins.kalshi.orders.writing import Writing
 from plugins.kalshi.transport.limits import AccountLimits
-from plugins.kalshi.transport.pages import PAGE, bodies_of, given, needed
+from plugins.kalshi.transport.pages import PAGE, Spoken, bodies_of, given, needed
 
 _CENT_E6: Final = 10_000
 _SUBACCOUNTS: Final = "/portfolio/subaccounts"
@@ -175,7 +175,7 @@ class Portfolio:
 
     def __init__(self, writing: Writing, codec: Codec, *, subaccount: int | None = None) -> None:
         self._writing = writing
-        self._rest = writing.rest
+        self._rest = Spoken(writing.rest, codec.reach)
         self._codec = codec
         self._scope: Query = {} if subaccount is None else {"subaccount": subaccount}
 
@@ -281,7 +281,12 @@ class Portfolio:
         return self._subaccounts("/netting", "netting_configs", Netting, {})
 
     async def open_subaccount(self) -> int | Outcome:
-        """Open the next subaccount; return its number, or why there is none, or none for sure."""
+        """Open the next subaccount; return its number, or why there is none, or none for sure.
+
+        Raises:
+            ConfigError: the dialect knows no subaccounts.
+        """
+        self._rest.check(_SUBACCOUNTS)
         return await self._writing.done(opening(), _number, urgent=False)
 
     async def transfer(
@@ -298,7 +303,9 @@ class Portfolio:
 
         Raises:
             ValueError: the amount is no positive number of cents.
+            ConfigError: the dialect knows no subaccounts.
         """
+        self._rest.check(f"{_SUBACCOUNTS}/transfer")
         request = transferring(transfer_id, source=source, destination=destination, amount=amount)
         doubt = partial(not_done, what="transfer")
         return await self._writing.done(request, doubt, urgent=False)
@@ -306,7 +313,8 @@ class Portfolio:
     # ------------------------------------------------------------------------------ paging
 
     def _page(self, query: Query) -> Query:
-        return {"limit": PAGE, **query, **self._scope}
+        limit: Query = {"limit": PAGE} if self._codec.reach.page_rows else {}
+        return {**limit, **query, **self._scope}
 
     def _positions(self, key: str, into: type[_Row], query: Query) -> AsyncIterator[_Row]:
         path = "/portfolio/positions"

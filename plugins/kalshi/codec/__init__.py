@@ -101,6 +101,11 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """How many rows a page may be asked to have; None leaves that to the exchange."""
     cash_step_e6: E6 = 1
     """Cash is told in steps of this much, rounded down."""
+    reads: Mapping[str, frozenset[str] | None] | None = None
+    """What `exchange.reads` can ask for, with the parameters that it may send (None: any); without
+    a mapping it is all there is today."""
+    setting: str = 'api = "fixed-point"'
+    """The setting that chose the dialect, as it stands in kalshi.toml."""
 
 
 class Open(NamedTuple):

@@ -1,20 +1,12 @@
 import re
 from collections import defaultdict
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from inspect import getmembers, isawaitable, signature
-from uuid import UUID
 
 import msgspec
 
-from framework.errors import ExchangeError
 from framework.exchange import MarketQuery
 from framework.model.commands import CancelOrder, QueryOrder
 from framework.testing import builders
 from plugins.kalshi.drift.contract import contract
-from plugins.kalshi.markets.candles import Period
-from plugins.kalshi.markets.market_filter import MarketFilter
 
 CANCEL = CancelOrder(client_order_id="c-1", order_id="o-1", ticker="A", shard=0, reason="")
 
@@ -147,95 +139,20 @@ def not_in_the_contract(requests):
     }
 
 
-SINCE, UNTIL = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 15, tzinfo=UTC)
 CUTOFF = {
     "market_settled_ts": "2025-10-15T00:00:00Z",
     "trades_created_ts": "2025-10-15T00:00:00Z",
     "orders_updated_ts": "2026-01-01T00:00:00Z",
 }
-FULLEST = {
-    "series": "S",
-    "event": "E",
-    "ticker": "A",
-    "tickers": ("A", "B"),
-    "category": "News",
-    "tags": ("a", "b"),
-    "order_id": "o-1",
-    "status": "resting",
-    "settlement_status": "all",
-    "since": SINCE,
-    "until": UNTIL,
-    "start": UNTIL - timedelta(hours=2),
-    "end": UNTIL,
-    "closing_since": SINCE,
-    "updated_since": SINCE,
-    "since_us": 1,
-    "depth": 3,
-    "blocks": False,
-    "latest_before": True,
-    "with_markets": True,
-    "show_historical": True,
-    "held_only": True,
-    "period": Period.HOUR,
-    "query": {},
-    "name": "fills",
-    "urgent": False,
-    "transfer_id": UUID(int=1),
-    "source": 0,
-    "destination": 1,
-    "amount": Decimal(1),
-    "order_ids": ("o-1",),
-    "event_ticker": "E",
-    "group_id": "g-1",
-    "shard": 0,
-    "limit": 5,
-}
-"""An argument for every parameter that a read may have, so that each sends all it can."""
-FILTERS = [
-    MarketFilter(status="open", event="E", series="S", min_created_ts=SINCE, max_created_ts=UNTIL),
-    MarketFilter(status="closed", min_close_ts=SINCE, max_close_ts=UNTIL),
-    MarketFilter(status="settled", min_settled_ts=SINCE, max_settled_ts=UNTIL),
-    MarketFilter(tickers=("A",)),
-    MarketFilter(min_updated_ts=SINCE),
-]
 
 
-def doors(exchange):
-    """Return what can be asked besides what a run asks, by name."""
-    reads = exchange.reads
-    parts = (reads, reads.candles, reads.history, reads.portfolio, exchange.queue, exchange.groups)
-    return {
-        f"{type(part).__name__}.{name}": call
-        for part in parts
-        for name, call in getmembers(part, callable)
-        if not name.startswith("_")
-    }
-
-
-async def asked(call):
-    """Call with the fullest arguments; what is answered does not matter here."""
-    names = signature(call).parameters
-    fills = [{"wanted": wanted} for wanted in FILTERS] if "wanted" in names else [{}]
-    if call.__name__ == "archived_markets":  # its filters exclude each other
-        fills = [{name: FULLEST[name]} for name in ("tickers", "event", "series")]
-        names = {}
-    for special in fills:
-        given = {name: FULLEST[name] for name in names if name not in special} | special
-        with suppress(ExchangeError):
-            found = call(**given)
-            if isawaitable(found):
-                await found
-            else:
-                [row async for row in found]
-
-
-def test_every_request_of_the_typed_reads_is_in_the_contract(trade, server):
+def test_every_request_of_the_typed_reads_is_in_the_contract(trade, server, doors, ask):
     quiet = {}
 
     async def main(exchange, run):
         for name, call in doors(exchange).items():
             before = len(server.requests)
-            await asked(call)
+            await ask(call)
             quiet[name] = len(server.requests) == before
 
     server.always("GET", "/historical/cutoff", CUTOFF)
@@ -250,13 +167,13 @@ def test_every_request_of_the_typed_reads_is_in_the_contract(trade, server):
     assert len(quiet) > 40
 
 
-def test_every_read_of_the_contract_is_one_that_something_asks(trade, server):
+def test_every_read_of_the_contract_is_one_that_something_asks(trade, server, doors, ask):
     """A contract that lists more than is read would cry wolf."""
     asked_by_a_run = {"GET /portfolio/orders/{order_id}"}
 
     async def main(exchange, run):
         for call in doors(exchange).values():
-            await asked(call)
+            await ask(call)
 
     server.always("GET", "/historical/cutoff", CUTOFF)
     trade(main, subaccount=1)
