@@ -85,6 +85,11 @@ class FrameReader:
         self._is_text = False
         self._check: Callable[[bytes, bool], str] = _utf8().decode
 
+    @property
+    def is_within(self) -> bool:
+        """Whether a message has begun and is not whole yet."""
+        return self._held > 0 or self._message is not None
+
     def receive(self, data: bytes) -> list[bytes]:
         """Return the text messages that these bytes complete; UTF-8, checked.
 

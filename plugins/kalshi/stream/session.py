@@ -74,25 +74,44 @@ class _Speaking(AsyncWebSocketSession):
         await self.stream.aclose()
 
 
+class _Patience:
+    """Notices a message that goes on and on: pings between its fragments keep up appearances."""
+
+    def __init__(self, reader: FrameReader) -> None:
+        self._reader = reader
+        self._since: float | None = None
+
+    def is_over(self, messages: list[bytes]) -> bool:
+        """Take what one read completed; return whether the next message is long overdue."""
+        if messages or not self._reader.is_within:
+            self._since = None
+            return False
+        now = anyio.current_time()
+        self._since = now if self._since is None else self._since
+        return now - self._since > SILENCE_S
+
+
 class _Measured(httpcore.AsyncNetworkStream):
     """A connection of which no message is read that is longer than any the exchange may send."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
         self._reader = FrameReader()
-
-    @property
-    def too_long(self) -> Closed | None:
-        """How such a message ended the connection."""
-        closed = self._reader.closed
-        return closed if closed is not None and closed.code == TOO_BIG else None
+        self._patience = _Patience(self._reader)
+        self.fault: StreamDropped | None = None
+        """Why it is read no further."""
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109 - httpcore's signature
         data = await self._stream.read(max_bytes, timeout)
-        self._reader.receive(data)
-        self._reader.pings.clear()
-        if self.too_long is not None:
-            raise httpcore.ReadError(self.too_long.reason)
+        reader = self._reader
+        messages = reader.receive(data)
+        reader.pings.clear()
+        if reader.closed is not None and reader.closed.code == TOO_BIG:
+            self.fault = _closed(reader.closed)
+        elif self._patience.is_over(messages):
+            self.fault = _unfinished()
+        if self.fault is not None:
+            raise httpcore.ReadError(str(self.fault))
         return data
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
@@ -120,8 +139,8 @@ class StockSession(_Speaking):
         except WebSocketDisconnect as end:
             raise _closed(Closed(end.code, end.reason or "")) from None
         except HTTPXWSException as fault:
-            if (too_long := self._measured.too_long) is not None:
-                raise _closed(too_long) from None
+            if self._measured.fault is not None:
+                raise self._measured.fault from None
             raise StreamDropped(f"the connection broke: {type(fault).__name__}") from None
         return [event.data.encode()] if isinstance(event, TextMessage) else []
 
@@ -138,6 +157,7 @@ class Session(_Speaking):
         self._reader = FrameReader()
         self._heard_s = anyio.current_time()
         self._is_silent = False
+        self._patience = _Patience(self._reader)
         try:
             yield self
         finally:
@@ -169,6 +189,8 @@ class Session(_Speaking):
             await self._answer(reader.pings)
         if reader.closed is not None and not messages:
             raise _closed(reader.closed)
+        if self._patience.is_over(messages):
+            raise _unfinished()
         return messages  # what came before a close counts; the next read tells the end
 
     @property
@@ -194,6 +216,10 @@ class Session(_Speaking):
 
 SessionType: TypeAlias = type[StockSession] | type[Session]
 """Which of the two reads."""
+
+
+def _unfinished() -> StreamDropped:
+    return StreamDropped(f"a message was not finished within {SILENCE_S:g} s")
 
 
 def _closed(how: Closed) -> StreamDropped:

@@ -233,6 +233,42 @@ def test_a_message_longer_than_any_is_not_waited_for(converse, server, session_c
 
 
 @pytest.mark.parametrize("session_class", [Session, StockSession])
+def test_a_message_whose_fragments_never_end_is_given_up_though_pings_go_on(
+    converse, server, session_class
+):
+    async def main(session, socket, run):
+        async def go_on():
+            await socket.write(b"\x01\x01a")
+            for _ in range(6):
+                await run.clock.sleep(9)
+                await socket.write(b"\x00\x01a" + b"\x89\x00")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(go_on)
+            try:
+                while True:
+                    assert await session.read() == []
+            except StreamDropped as why:
+                tasks.cancel_scope.cancel()
+                return str(why), server.elapsed_s()
+
+    assert converse(main, session_class) == ("a message was not finished within 25 s", 27)
+
+
+def test_fragments_that_end_in_time_are_a_message(converse):
+    async def main(session, socket, run):
+        for piece in (b"\x01\x01{", b"\x80\x01}", b"\x81\x02[]"):
+            await run.clock.sleep(20)
+            await socket.write(piece)
+            heard.extend(await session.read())
+
+    heard = []
+    converse(main)
+
+    assert heard == [b"{}", b"[]"]
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
 @pytest.mark.parametrize(
     ("data", "code"),
     [
