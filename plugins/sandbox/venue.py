@@ -5,6 +5,7 @@ present, so that a market that closed a moment ago is closed for that request.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from random import Random  # noqa: TID251 - a run's own generator is handed in
 from typing import Literal, TypeAlias
 

@@ -185,7 +185,7 @@ class Session(_Speaking):
         self._heard_s = anyio.current_time()
         reader = self._reader
         messages = reader.receive(data)
-        if reader.pings:
+        if reader.pings and reader.closed is None:
             await self._answer(reader.pings)
         if reader.closed is not None and not messages:
             raise _closed(reader.closed)

@@ -353,3 +353,12 @@ def test_the_stock_session_sends_commands(converse):
         return socket.commands
 
     assert converse(main, StockSession) == [{"id": 1, "cmd": "x", "params": {}}]
+
+
+def test_a_close_that_comes_with_a_ping_is_the_reason(converse):
+    async def main(session, socket, run):
+        await socket.write(b"\x89\x01?\x88\x02\x03\xf0")
+        await socket.drop()
+        return await dropped(session)
+
+    assert converse(main) == "closed with 1008"
