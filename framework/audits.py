@@ -113,9 +113,12 @@ class Audits:
 
     def _take(self, account: Account, *, recovery: bool = False) -> None:
         now = self._clock.now_us()
-        self._line.process([AccountReported(at_us=now, account=account, recovery=recovery)])
         if account.fills.complete and account.settlements.complete:
             self._money_us = min(account.fills.as_of_us, account.settlements.as_of_us)
+        report = AccountReported(
+            at_us=now, account=account, recovery=recovery, told_us=min(self._money_us, now)
+        )
+        self._line.process([report])
         self.write_cash()
 
     def write_cash(self) -> None:

@@ -65,6 +65,8 @@ def report_account(state: State, event: AccountReported) -> None:
         for live in list(state.orders.live()):
             if live not in seen:
                 state.miss_order(live.order.client_order_id, account.orders.as_of_us)
+    if event.told_us is not None:
+        state.portfolio.all_told(event.told_us)
     _report_cash(state, account, recovery=event.recovery)
     _report_positions(state, account)
     if event.recovery:

@@ -144,6 +144,7 @@ class State:
         if not is_over or watched.subscribed or self.is_engaged(ticker):
             return False
         del self.markets[ticker]
+        self.portfolio.forget(ticker)
         event = watched.market.event_ticker
         self.events[event] = tuple(known for known in self.events[event] if known != ticker)
         if not self.events[event]:

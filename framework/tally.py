@@ -147,6 +147,8 @@ class Tally:
             self._fill(fill)
         for settlement in event.account.settlements.rows:
             self._settle(settlement)
+        if event.told_us is not None:
+            self._books.all_told(event.told_us)
         if event.account.balances.complete and event.recovery:
             self._books.cash_e6 = event.account.balances.total_e6
 

@@ -15,6 +15,7 @@ from rich.text import Text
 from framework import Duration, Fill, Plugin, hookimpl
 from framework.model.commands import SubmitOrder
 from framework.model.events import (
+    AccountReported,
     AnyEvent,
     BookChanged,
     BookReplaced,
@@ -132,6 +133,8 @@ class _Progress:
             case OrderRejected(code=code, message=message):
                 self._refusals[code] += 1
                 yield f"the exchange refused an order: {code}, {message}"
+            case AccountReported(told_us=told_us) if told_us is not None:
+                self._books.all_told(told_us)
             case LedgerRead():
                 for owned in event.fills:
                     self._books.apply(owned.fill, owned.strategy)

@@ -187,6 +187,9 @@ class AccountReported(Event, frozen=True, kw_only=True, tag=True):
     account: Account
     recovery: bool = False
     """True at start: what it says that the ledger did not know is adopted."""
+    told_us: Micros | None = None
+    """Until when reports like this one have told every fill and settlement without a gap; None
+    when this one stands by itself."""
 
 
 class StreamLost(Event, frozen=True, kw_only=True, tag=True):

@@ -9,6 +9,7 @@ from bisect import insort
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Final
 
@@ -103,6 +104,8 @@ class ClosedPosition(msgspec.Struct, frozen=True, kw_only=True):
 RESULTS_KEPT: Final = 1_000
 """Closed positions a portfolio remembers, the newest: enough for any streak, and bounded."""
 DAY_US: Final[Micros] = 86_400_000_000
+REPEATED_WITHIN_US: Final[Micros] = DAY_US
+"""Trades are known by name for a day after all of their time were told, then by their age."""
 _NOTHING = Activity()
 
 
@@ -122,8 +125,12 @@ class Portfolio:
         """Cash that no fill or settlement explains: deposits, interest, transfers."""
         self._positions: dict[Ticker, Position] = {}
         self._activity: dict[Ticker, Activity] = {}
-        self._trades: set[str] = set()
-        self._settled: set[Ticker] = set()
+        self._trades: dict[str, Micros] = {}
+        """When each trade was made, as far as that is younger than `_sure_us`."""
+        self._settled: dict[Ticker, Micros] = {}
+        """When each market was paid whose fee is booked; as young as the trades."""
+        self._sure_us: Micros = 0
+        """Everything that happened before this moment has been booked."""
         self._running: dict[Ticker, E6] = {}
         """What each open position has realized so far, its fees included."""
         self._closed: list[ClosedPosition] = []
@@ -158,9 +165,26 @@ class Portfolio:
         """
         return tuple(self._closed)
 
-    def knows(self, trade_id: str) -> bool:
-        """Return whether this trade has been booked."""
-        return trade_id in self._trades
+    def knows(self, fill: Fill) -> bool:
+        """Return whether this trade has been booked: so its name says, or its age."""
+        return fill.trade_id in self._trades or fill.at_us < self._sure_us
+
+    def all_told(self, until_us: Micros) -> None:
+        """Note that every trade and payment until a moment is booked; forget what is a day older.
+
+        A name need not be kept for ever to know a trade that is told twice: what is older than
+        the oldest name that is kept can only be a repeat.
+        """
+        self._sure_us = max(self._sure_us, until_us - REPEATED_WITHIN_US)
+        for known in (self._trades, self._settled):
+            old = list(takewhile(lambda name: known[name] < self._sure_us, known))  # noqa: B023 - used up at once
+            for name in old:
+                del known[name]
+
+    def forget(self, ticker: Ticker) -> None:
+        """Forget what was done in a market that is over, unless something is held there."""
+        if ticker not in self._positions:
+            self._activity.pop(ticker, None)
 
     def apply(self, fill: Fill, strategy: str | None = None) -> E6 | None:
         """Book a fill once, in any order, on any order state.
@@ -172,9 +196,9 @@ class Portfolio:
         Returns:
             The P&L it realized, net of its fee; None when the trade was booked before.
         """
-        if fill.trade_id in self._trades:
+        if self.knows(fill):
             return None
-        self._trades.add(fill.trade_id)
+        self._trades[fill.trade_id] = fill.at_us
         held = self._positions.get(fill.ticker)
         self.cash_e6 -= fill.price_e4 * fill.quantity_e2 + fill.fee_e6
         self.fees_e6 += fill.fee_e6
@@ -269,7 +293,7 @@ class Portfolio:
         if held is None:
             return None
         fee = 0 if settlement.ticker in self._settled else settlement.fee_e6
-        self._settled.add(settlement.ticker)
+        self._settled.setdefault(settlement.ticker, settlement.at_us)
         pays = settlement.yes_pays_e4
         price = pays if held.side is Side.YES else complement(pays)
         realized = self._close(held, held.quantity_e2, price, settlement.at_us) - fee

@@ -106,7 +106,7 @@ class KalshiExchange:
         self.queue = Queue(rest, codec.extras) if codec.extras else None
         self.orders = Orders(writing, codec)
         rest.limits.warn = self._warn
-        rest.health.warn = self._unwell
+        rest.health.warn, rest.health.most_skew_us = self._unwell, most_skew_us
         self._tasks = tasks
         history = History(rest, codec, run.clock, subaccount=subaccount)
         fees = FeeChanges(rest, codec, run.clock)

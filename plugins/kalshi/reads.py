@@ -12,6 +12,9 @@ in `exchange.surprises`; a page that can't be read is an `ExchangeError`. What i
 exchange's live tier is read from its archive without being asked twice. Markets, series, orders,
 fills and settlements are the framework's own values; the rest stands in `codec.bodies`,
 `markets.candles` and `account.portfolio`. All of it counts against the account's read budget.
+
+With `api = "cents"` what that dialect has no words for is a `ConfigError` that names the setting,
+and nothing is asked: `tests/plugins/kalshi/test_reads_in_cents.py` lists which reads it has.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -35,14 +38,13 @@ from plugins.kalshi.codec.bodies import (
     in_utc,
     rows,
 )
-from plugins.kalshi.codec.numbers import PRICES, count_e2
 from plugins.kalshi.markets.candles import CandleReads
 from plugins.kalshi.markets.catalog import Catalog
 from plugins.kalshi.markets.market_filter import MarketFilter, MarketState
 from plugins.kalshi.markets.schedule import Schedule
 from plugins.kalshi.markets.status import read_schedule, read_status
 from plugins.kalshi.transport.limits import EndpointCosts
-from plugins.kalshi.transport.pages import PAGE, bodies_of, given, in_path, needed, split
+from plugins.kalshi.transport.pages import PAGE, Spoken, bodies_of, given, in_path, needed, split
 from plugins.kalshi.transport.rest import Rest
 
 BOOKS_OF_BATCH: Final = 100
@@ -67,10 +69,10 @@ class Reads:
         history: History,
         portfolio: Portfolio,
     ) -> None:
-        self._rest = rest
+        self._rest = Spoken(rest, codec.reach)
         self._codec = codec
         self._catalog = catalog
-        self.candles = CandleReads(rest, codec.drift)
+        self.candles = CandleReads(self._rest, codec.drift)
         self.history = history
         self.portfolio = portfolio
 
@@ -234,6 +236,7 @@ class Reads:
         if sum(filter_ is not None for filter_ in (tickers, event, series)) > 1:
             raise ValueError("give one of tickers, event and series")
         query = given(tickers=tickers, event_ticker=event, series_ticker=series)
+        self._rest.check("/historical/markets", query)
         async for market in self._catalog.completed(self.history.market_rows(query)):
             yield market
 
@@ -279,21 +282,11 @@ class Reads:
         return found
 
     def _book(self, ticker: Ticker, record: Json) -> OrderBook | None:
-        drift = self._codec.drift
-        levels = record.get("orderbook_fp")
-        if not isinstance(levels, dict):
-            drift.fail("book", ticker, "Object missing required field `orderbook_fp`")
+        told = self._codec.orderbook(ticker, record, 0)
+        if told is None:
             return None
         book = OrderBook()
-        try:
-            yes, no = (
-                {PRICES[price]: count_e2(size) for price, size in levels.get(side) or ()}
-                for side in ("yes_dollars", "no_dollars")
-            )
-            book.replace(yes, no)
-        except (ValueError, TypeError, AttributeError) as fault:
-            drift.fail("book", ticker, fault)
-            return None
+        book.replace(dict(told.yes), dict(told.no))
         return book
 
     # ------------------------------------------------------------------------------ trades

@@ -7,7 +7,6 @@ its key pair is made here, and the run's time is the world's.
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from random import Random  # noqa: TID251 - seeded by the run's own generator
 from typing import ClassVar, Literal
@@ -30,7 +29,7 @@ from plugins.sandbox.core.exchange import SandboxExchange
 from plugins.sandbox.core.world import World
 from plugins.sandbox.dialect import Dialect
 from plugins.sandbox.faults import Faults
-from plugins.sandbox.pump import play, rest_now_and_then
+from plugins.sandbox.pump import play, rest_as_told
 from plugins.sandbox.serve_command import commands as sandbox_commands
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Repeats, Venue
@@ -211,15 +210,7 @@ class Sandbox(Plugin):
         async with anyio.create_task_group() as group:
             self._connections = group
             group.start_soon(session)
-            if self.faults.pause_every is not None:
-                pauses = partial(
-                    rest_now_and_then,
-                    venue,
-                    run.clock,
-                    every_s=self.faults.pause_every.total_seconds(),
-                    for_s=self.faults.pause_for.total_seconds(),
-                )
-                group.start_soon(pauses)
+            group.start_soon(rest_as_told, venue, run.clock)
             try:
                 yield
             finally:

@@ -15,12 +15,16 @@ everything else that writes."""
 
 Rates: TypeAlias = Mapping[RequestKind, Ratio]
 
+FrameKind: TypeAlias = Literal["not_json", "not_text", "reserved_bit", "oversized", "endless"]
+"""Half a message; bytes that are not UTF-8; a bit that means nothing; a length above 64 MiB; the
+first fragment of a message that goes on with all that follow and never ends."""
+
 
 class Faults(BaseModel):
     """How often each thing goes wrong; nothing does unless it is set.
 
-    Requests go wrong in both dialects; lost, doubled and swapped messages and ended subscriptions
-    are today's only, whose client can see them by their numbers.
+    Requests and frames go wrong in both dialects; lost, doubled and swapped messages and ended
+    subscriptions are today's only, whose client can see them by their numbers.
 
     Rates are shares of requests or of stream messages, from 0 to 1, and come from the run's
     randomness, so that one seed gives the same faults.
@@ -54,6 +58,21 @@ class Faults(BaseModel):
     )
     renamed_fields: Rates = Field(
         default={}, description="Share of replies in which one field has another name, by kind."
+    )
+    not_json: Rates = Field(
+        default={}, description="Share of replies whose body is a page of HTML, by kind."
+    )
+    redirected: Rates = Field(
+        default={}, description="Share of requests that are sent to another host, by kind."
+    )
+    clock_ahead: Duration = Field(
+        default=timedelta(0),
+        description="How far the exchange's clock, its `Date` header too, is ahead.",
+    )
+    broken_frames: Mapping[FrameKind, Ratio] = Field(
+        default={},
+        description="Share of stream messages in whose place something else comes, by kind, such "
+        "as { not_json = 0.1 }.",
     )
     gaps: Ratio = Field(default=Decimal(0), description="Share of stream messages that are lost.")
     duplicates: Ratio = Field(default=Decimal(0), description="Share of them that come twice.")

@@ -138,6 +138,8 @@ class HttpConnection(Generic[_Spoken]):
                 (b"content-type", b"application/json"),
                 (b"content-length", str(len(reply.body)).encode()),
             ]
+        if reply.location:
+            headers.append((b"location", reply.location.encode()))
         if close:
             headers.append((b"connection", b"close"))
         response = self._bytes(h11.Response(status_code=reply.status, headers=headers))

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Raw
 
 from plugins.sandbox.channels import BUFFER_OVERFLOW, CHANNEL_ERROR, Outbox
-from plugins.sandbox.faults import Faults, Rates, RequestKind
+from plugins.sandbox.faults import Faults, FrameKind, Rates, RequestKind
+from plugins.sandbox.framing import TEXT, framed, head
 from plugins.sandbox.request import Reply
 from plugins.sandbox.wire import Fault, encode, refused, throttled
 
@@ -22,6 +23,11 @@ _SERVER_ERRORS: Final = (
     (503, "service_unavailable"),
     (504, "gateway_timeout"),
 )
+_PAGE: Final = b"<html><body><h1>We'll be right back</h1></body></html>"
+_ELSEWHERE: Final = "https://elsewhere.invalid/login"
+_FIRST_OF_SEVERAL, _NEXT_OF_SEVERAL, _WITH_A_BIT = 0x01, 0x00, 0xC1
+_TOO_LONG: Final = 64 * 1024 * 1024 + 1
+"""One byte more than the exchange's longest message."""
 _ODDS: Final = 1_000_000
 _decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -56,9 +62,13 @@ class Mischief:
             raise throttled()
         if self._falls(faults.failed_before, kind):
             raise self._server_error()
+        if self._falls(faults.redirected, kind):
+            return Reply(302, b"", _ELSEWHERE)
         reply = do()
         if self._falls(faults.failed_after, kind):
             raise self._server_error()
+        if self._falls(faults.not_json, kind):
+            return Reply(200, _PAGE)
         if self._falls(faults.errors_in_200, kind):
             trouble = Fault("internal_error", "something went wrong")
             return Reply(200, encode({"error": trouble}))
@@ -138,3 +148,35 @@ class UnrulyStream:
         if held is not None:
             subscription.outbox.push(held)
         return None
+
+
+class BrokenFrames:
+    """What goes wrong with the frames of one connection."""
+
+    def __init__(self, faults: Faults, rng: Random) -> None:
+        """Start with the rates and the generator that decides."""
+        self._rates = faults.broken_frames
+        self._dice = _Dice(rng)
+        self._is_endless = False
+
+    def framed(self, text: bytes) -> bytes:
+        """Return the bytes that are written in place of a text."""
+        if self._is_endless:
+            return head(_NEXT_OF_SEVERAL, len(text)) + text
+        kinds = (kind for kind, rate in self._rates.items() if self._dice.falls(rate))
+        kind = next(kinds, None)
+        return framed(text) if kind is None else self._broken(kind, text)
+
+    def _broken(self, kind: FrameKind, text: bytes) -> bytes:
+        match kind:
+            case "not_json":
+                return framed(text[: len(text) // 2])
+            case "not_text":
+                return framed(b"\xff\xfe" + text)
+            case "reserved_bit":
+                return head(_WITH_A_BIT, len(text)) + text
+            case "oversized":
+                return head(TEXT, _TOO_LONG) + text
+            case "endless":
+                self._is_endless = True
+                return head(_FIRST_OF_SEVERAL, len(text)) + text

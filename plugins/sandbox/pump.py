@@ -53,10 +53,11 @@ async def play(
     progress.finish(clock.now_us())
 
 
-async def rest_now_and_then(venue: Venue, clock: Clock, *, every_s: float, for_s: float) -> None:
-    """Let trading rest for `for_s` whenever it has gone on for `every_s`; never returns."""
-    while True:
-        for pause, seconds in ((Pause.NOTHING, every_s), (Pause.TRADING, for_s)):
+async def rest_as_told(venue: Venue, clock: Clock) -> None:
+    """Let trading rest now and then, for as long as the faults say; never returns if they do."""
+    every, for_s = venue.faults.pause_every, venue.faults.pause_for.total_seconds()
+    while every is not None:
+        for pause, seconds in ((Pause.NOTHING, every.total_seconds()), (Pause.TRADING, for_s)):
             venue.present()
             venue.publish(venue.exchange.halt(pause))
             venue.flush()

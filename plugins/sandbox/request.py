@@ -23,6 +23,8 @@ class Reply(msgspec.Struct, frozen=True):
 
     status: int
     body: bytes
+    location: str = ""
+    """Where a redirect leads."""
 
 
 def reply(content: object, status: int = 200) -> Reply:

@@ -8,16 +8,20 @@ import errno
 import json
 import os
 import tempfile
+import tomllib
 from contextlib import suppress
+from decimal import Decimal
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from random import Random  # noqa: TID251 - decides when something goes wrong
 from typing import Final
 
 import anyio
 import click
 import msgspec
 from anyio.abc import SocketAttribute
+from pydantic import ValidationError
 
 from framework.clock import VirtualClock, run_virtual, wall_clock_us
 from framework.errors import ConfigError, FrameworkError
@@ -26,7 +30,8 @@ from framework.model.until import Until
 from plugins.sandbox.auth import Gate, KeyPair, new_key_pair, read_key_pair
 from plugins.sandbox.cents.door import Cents
 from plugins.sandbox.core.exchange import SandboxExchange
-from plugins.sandbox.pump import play
+from plugins.sandbox.faults import Faults
+from plugins.sandbox.pump import play, rest_as_told
 from plugins.sandbox.server import FixedPoint, serve
 from plugins.sandbox.venue import Venue
 from plugins.sandbox.worlds.rebased import RebasedWorld
@@ -57,6 +62,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     folder: Path
     as_json: bool
     api: str = FIXED_POINT
+    faults: Faults = Faults()
 
 
 @click.group("sandbox", help="The embedded exchange.")
@@ -95,6 +101,14 @@ def commands() -> list[click.Command]:
 @click.option(
     "--folder", type=click.Path(path_type=Path), help="Where the key pair is, or is written."
 )
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Do something wrong, as a key of [plugins.sandbox.faults] says it, such as "
+    "clock_ahead=7s or 'failed_after={create=0.1}'; may be repeated.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON.")
 def serve_verb(  # noqa: PLR0913 - one parameter per option
     *,
@@ -108,10 +122,16 @@ def serve_verb(  # noqa: PLR0913 - one parameter per option
     markets: int,
     pace: float,
     api: str,
+    faults: tuple[str, ...],
     folder: Path | None,
     as_json: bool,
 ) -> None:
     """Serve until Ctrl-C."""
+    try:
+        wrong = _faults(faults)
+    except ConfigError as error:
+        click.echo(f"sandbox serve: {error}", err=True)
+        raise SystemExit(_WRONG_SETTINGS) from None
     terms = Terms(
         host="127.0.0.1" if host == "localhost" else host,
         port=port,
@@ -124,6 +144,7 @@ def serve_verb(  # noqa: PLR0913 - one parameter per option
         folder=folder or Path(tempfile.mkdtemp(prefix="kalshi-sandbox-")),
         as_json=as_json,
         api=api,
+        faults=wrong,
     )
     try:
         _check_address(terms.host, allow_remote=allow_remote)
@@ -173,6 +194,8 @@ async def _serve(terms: Terms, clock: VirtualClock) -> None:
         Gate({keys.key_id: keys.public}),
         clock.now_us,
         door_us=wall_clock_us,
+        faults=None if terms.faults == Faults() else terms.faults,
+        rng=Random(terms.seed),  # noqa: S311 - faults are no secret
     )
     until_us = session_end_us(world, terms.recording, length_us, _until(terms.until))
     try:
@@ -183,8 +206,33 @@ async def _serve(terms: Terms, clock: VirtualClock) -> None:
         port = listener.extra(SocketAttribute.local_port)  # noqa: S610 - anyio's, not Django's
         click.echo(_greeting(terms, port, keys))
         group.start_soon(partial(play, world, venue, clock, until_us=until_us))
+        group.start_soon(partial(rest_as_told, venue, clock))
         dialect = Cents(venue) if terms.api == CENTS else FixedPoint(venue)
         await listener.serve(partial(serve, dialect))
+
+
+def _faults(told: tuple[str, ...]) -> Faults:
+    """Read `NAME=VALUE`, the value as kalshi.toml writes it; a word needs no quotes.
+
+    Raises:
+        ConfigError: a name or a value is none of `[plugins.sandbox.faults]`.
+    """
+    table: dict[str, object] = {}
+    for one in told:
+        name, equals, value = one.partition("=")
+        if not equals:
+            raise ConfigError(f"--fault {one}: write NAME=VALUE")
+        try:
+            table |= tomllib.loads(f"{name} = {value}", parse_float=Decimal)
+        except tomllib.TOMLDecodeError:
+            table[name] = value
+    try:
+        return Faults.model_validate(table)
+    except ValidationError as fault:
+        wrong = fault.errors(include_url=False)
+        raise ConfigError(
+            *(f"--fault {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong)
+        ) from None
 
 
 def _length_us(duration: str | None) -> int | None:

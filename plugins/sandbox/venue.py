@@ -5,6 +5,7 @@ present, so that a market that closed a moment ago is closed for that request.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from random import Random  # noqa: TID251 - a run's own generator is handed in
 from typing import Literal, TypeAlias
 
@@ -17,7 +18,8 @@ from plugins.sandbox.core.exchange import SandboxExchange
 from plugins.sandbox.core.past import AccountView, Past
 from plugins.sandbox.core.rows import LifecycleNotice, Notice, OrderRow
 from plugins.sandbox.faults import Faults
-from plugins.sandbox.mischief import Mischief, UnrulyStream
+from plugins.sandbox.framing import Framing, framed
+from plugins.sandbox.mischief import BrokenFrames, Mischief, UnrulyStream
 from plugins.sandbox.rates import BASIC, RateLimits
 
 Repeats: TypeAlias = Literal["refuse", "return"]
@@ -75,11 +77,19 @@ class Venue:
         """When something beside trading last changed in a market."""
         self.opened_us = exchange.now_us
         self._archive_after_us = archive_after_us
-        self.door_us = door_us or world_us
+        self._dice = dice
+        door, ahead_us = door_us or world_us, self.faults.clock_ahead // timedelta(microseconds=1)
+        self.door_us: Callable[[], Micros] = (lambda: door() + ahead_us) if ahead_us else door
         self._world_us = world_us
         self._tell: list[Callable[[Sequence[Notice]], None]] = [self.feed.publish]
         self._finish: list[Callable[[], None]] = []
         self._flushes: list[Callable[[], None]] = []
+
+    def framing(self) -> Framing:
+        """Return what makes frames of the texts of a new connection."""
+        if not self.faults.broken_frames:
+            return framed
+        return BrokenFrames(self.faults, self._dice).framed
 
     def present(self) -> Micros:
         """Bring the exchange to the present and return the moment."""

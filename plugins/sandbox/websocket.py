@@ -25,6 +25,7 @@ from wsproto.events import (
 from wsproto.utilities import RemoteProtocolError
 
 from plugins.sandbox.dialect import Dialect
+from plugins.sandbox.framing import Framing, framed
 from plugins.sandbox.http import Headers, http_date
 from plugins.sandbox.request import Request
 from plugins.sandbox.wire import refused
@@ -39,7 +40,6 @@ BUFFER: Final = 8_388_608
 """Bytes that may wait for a slow client before its subscriptions end."""
 MAX_COMMAND: Final = 1_048_576
 """Bytes of one command; a subscription to every market of a world fits easily."""
-_TEXT: Final = 0x81
 _POLICY: Final = 1008
 _TOO_BIG: Final = 1009
 _READ: Final = 65_536
@@ -86,8 +86,13 @@ class Outbox:
     """
 
     def __init__(
-        self, protocol: Connection, limit: int = BUFFER, stream: ByteStream | None = None
+        self,
+        protocol: Connection,
+        limit: int = BUFFER,
+        stream: ByteStream | None = None,
+        framing: Framing = framed,
     ) -> None:
+        self._framing = framing
         self._protocol = protocol
         self._limit = limit
         self._send_now: Callable[[bytes], None] | None = getattr(stream, "send_nowait", None)
@@ -101,10 +106,9 @@ class Outbox:
         return len(self._waiting) >= self._limit
 
     def push(self, text: bytes) -> None:
-        """Take one text message; the header is written here, because every frame pays for it."""
+        """Take one text message."""
         if self._protocol.state is ConnectionState.OPEN:
-            self._waiting += _text_header(len(text))
-            self._waiting += text
+            self._waiting += self._framing(text)
 
     def say(self, event: Event) -> None:
         """Take any event; once the close has begun there is nothing more to say."""
@@ -152,9 +156,14 @@ class LateOutbox(Outbox):
     """An outbox whose messages leave a while after they were put in, in their order."""
 
     def __init__(
-        self, protocol: Connection, limit: int, stream: ByteStream, delay_s: float
+        self,
+        protocol: Connection,
+        limit: int,
+        stream: ByteStream,
+        framing: Framing,
+        delay_s: float,
     ) -> None:
-        super().__init__(protocol, limit, stream)
+        super().__init__(protocol, limit, stream, framing)
         self._delay_s = delay_s
         self._on_the_way: deque[tuple[float, bytes]] = deque()
         self._departed = anyio.Event()
@@ -177,15 +186,6 @@ class LateOutbox(Outbox):
             self._departed = anyio.Event()
 
 
-def _text_header(length: int) -> bytes:
-    """Return the head of an unmasked, unfragmented text frame (RFC 6455, section 5.2)."""
-    if length < 126:
-        return bytes((_TEXT, length))
-    if length < 65_536:
-        return bytes((_TEXT, 126)) + length.to_bytes(2, "big")
-    return bytes((_TEXT, 127)) + length.to_bytes(8, "big")
-
-
 class Session:
     """One WebSocket connection after its handshake."""
 
@@ -196,8 +196,9 @@ class Session:
         self._stream = stream
         self._protocol = protocol
         delay_s = dialect.venue.faults.stream_delay.total_seconds()
-        self._late = LateOutbox(protocol, buffer, stream, delay_s) if delay_s else None
-        self._outbox = self._late or Outbox(protocol, buffer, stream)
+        framing = dialect.venue.framing()
+        self._late = LateOutbox(protocol, buffer, stream, framing, delay_s) if delay_s else None
+        self._outbox = self._late or Outbox(protocol, buffer, stream, framing)
         self._listener = dialect.listen(self._outbox)
         self._unanswered = 0
         self._pieces: list[bytes] = []

@@ -17,6 +17,7 @@ from framework.testing.playbook import Playbook, account_report
 from framework.working import LiveOrder
 
 SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
 
 
 class Venue:
@@ -124,6 +125,34 @@ def test_reads_the_account_on_a_timer_and_more_rarely_while_nothing_is_held():
     desk = on_a_desk(story)
 
     assert len(desk.venue.asked) == 1 + 2
+
+
+@pytest.mark.parametrize(("ahead_us", "known"), [(0, 1), (600 * SECOND_US, 0), (DAY_US, 0)])
+def test_trades_of_a_day_ago_are_forgotten_once_all_since_then_were_told(ahead_us, known):
+    """A list whose moment lies ahead of our clock proves no more than one of now."""
+    old = fill("old", at_us=NOW_US - DAY_US + 300 * SECOND_US)
+
+    async def story(desk):
+        await desk.recover()
+        with anyio.move_on_after(605):
+            await desk.audits.repeat(60)
+
+    first = account_report(fills=(old,))
+    desk = on_a_desk(story, first, account_report(at_us=NOW_US + ahead_us))
+
+    assert len(desk.state.portfolio._trades) == known
+    assert desk.state.portfolio.knows(old)
+
+
+def test_a_list_that_was_not_whole_forgets_nothing():
+    old = fill("old", at_us=NOW_US - 2 * DAY_US)
+    part = account_report(at_us=NOW_US + 600 * SECOND_US, complete=False)
+
+    async def story(desk):
+        desk.audits._take(account_report(fills=(old,), complete=False).account)
+        desk.audits._take(part.account)
+
+    assert on_a_desk(story).state.portfolio._trades.keys() == {"old"}
 
 
 def test_a_deposit_is_written_down_once():

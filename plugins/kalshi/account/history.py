@@ -16,7 +16,7 @@ from framework.run import Clock
 from plugins.kalshi.account.portfolio import MarketPosition
 from plugins.kalshi.codec import Codec, Json, Query
 from plugins.kalshi.codec.bodies import Cutoff, PublicTrade, read
-from plugins.kalshi.transport.pages import PAGE, bodies_of, given, in_path, needed
+from plugins.kalshi.transport.pages import PAGE, Spoken, bodies_of, given, in_path, needed
 from plugins.kalshi.transport.rest import Rest
 
 CUTOFF: Final = "/historical/cutoff"
@@ -32,7 +32,7 @@ class History:
     def __init__(
         self, rest: Rest, codec: Codec, clock: Clock, *, subaccount: int | None = None
     ) -> None:
-        self._rest = rest
+        self._rest = Spoken(rest, codec.reach)
         self._codec = codec
         self._clock = clock
         self._scope: Query = {} if subaccount is None else {"subaccount": subaccount}

@@ -22,7 +22,7 @@ from plugins.kalshi.codec import Codec, Query, Request, bodies
 from plugins.kalshi.codec.refusals import not_done
 from plugins.kalshi.orders.writing import Writing
 from plugins.kalshi.transport.limits import AccountLimits
-from plugins.kalshi.transport.pages import PAGE, bodies_of, given, needed
+from plugins.kalshi.transport.pages import PAGE, Spoken, bodies_of, given, needed
 
 _CENT_E6: Final = 10_000
 _SUBACCOUNTS: Final = "/portfolio/subaccounts"
@@ -175,7 +175,7 @@ class Portfolio:
 
     def __init__(self, writing: Writing, codec: Codec, *, subaccount: int | None = None) -> None:
         self._writing = writing
-        self._rest = writing.rest
+        self._rest = Spoken(writing.rest, codec.reach)
         self._codec = codec
         self._scope: Query = {} if subaccount is None else {"subaccount": subaccount}
 
@@ -281,8 +281,13 @@ class Portfolio:
         return self._subaccounts("/netting", "netting_configs", Netting, {})
 
     async def open_subaccount(self) -> int | Outcome:
-        """Open the next subaccount; return its number, or why there is none, or none for sure."""
-        return await self._writing.done(_post(_SUBACCOUNTS, b"{}"), _number, urgent=False)
+        """Open the next subaccount; return its number, or why there is none, or none for sure.
+
+        Raises:
+            ConfigError: the dialect knows no subaccounts.
+        """
+        self._rest.check(_SUBACCOUNTS)
+        return await self._writing.done(opening(), _number, urgent=False)
 
     async def transfer(
         self, transfer_id: UUID, *, source: int, destination: int, amount: Decimal
@@ -298,24 +303,18 @@ class Portfolio:
 
         Raises:
             ValueError: the amount is no positive number of cents.
+            ConfigError: the dialect knows no subaccounts.
         """
-        amount_e6 = to_e6(amount)
-        if amount_e6 <= 0 or amount_e6 % _CENT_E6:
-            raise ValueError(f"amount must be a positive number of cents (was {amount})")
-        body = {
-            "client_transfer_id": str(transfer_id),
-            "from_subaccount": source,
-            "to_subaccount": destination,
-            "amount_cents": amount_e6 // _CENT_E6,
-        }
-        request = _post(f"{_SUBACCOUNTS}/transfer", msgspec.json.encode(body))
+        self._rest.check(f"{_SUBACCOUNTS}/transfer")
+        request = transferring(transfer_id, source=source, destination=destination, amount=amount)
         doubt = partial(not_done, what="transfer")
         return await self._writing.done(request, doubt, urgent=False)
 
     # ------------------------------------------------------------------------------ paging
 
     def _page(self, query: Query) -> Query:
-        return {"limit": PAGE, **query, **self._scope}
+        limit: Query = {"limit": PAGE} if self._codec.reach.page_rows else {}
+        return {**limit, **query, **self._scope}
 
     def _positions(self, key: str, into: type[_Row], query: Query) -> AsyncIterator[_Row]:
         path = "/portfolio/positions"
@@ -325,6 +324,29 @@ class Portfolio:
         self, path: str, key: str, into: type[_Row], query: Query
     ) -> AsyncIterator[_Row]:
         return bodies_of(self._rest, self._codec.drift, f"{_SUBACCOUNTS}{path}", query, key, into)
+
+
+def opening() -> Request:
+    """Write the request that opens the next subaccount."""
+    return _post(_SUBACCOUNTS, b"{}")
+
+
+def transferring(transfer_id: UUID, *, source: int, destination: int, amount: Decimal) -> Request:
+    """Write the request that moves cash between subaccounts.
+
+    Raises:
+        ValueError: the amount is no positive number of cents.
+    """
+    amount_e6 = to_e6(amount)
+    if amount_e6 <= 0 or amount_e6 % _CENT_E6:
+        raise ValueError(f"amount must be a positive number of cents (was {amount})")
+    body = {
+        "client_transfer_id": str(transfer_id),
+        "from_subaccount": source,
+        "to_subaccount": destination,
+        "amount_cents": amount_e6 // _CENT_E6,
+    }
+    return _post(f"{_SUBACCOUNTS}/transfer", msgspec.json.encode(body))
 
 
 def _post(path: str, body: bytes) -> Request:

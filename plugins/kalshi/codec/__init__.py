@@ -95,10 +95,17 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     """What is older than a cutoff is listed apart."""
     lifecycle: bool = True
     """The stream tells that a market's record changed; else it is read again and again."""
+    confirms: bool = True
+    """The stream answers every command; else nothing follows from one without an answer."""
     page_rows: int | None = 1_000
     """How many rows a page may be asked to have; None leaves that to the exchange."""
     cash_step_e6: E6 = 1
     """Cash is told in steps of this much, rounded down."""
+    reads: Mapping[str, frozenset[str] | None] | None = None
+    """What `exchange.reads` can ask for, with the parameters that it may send (None: any); without
+    a mapping it is all there is today."""
+    setting: str = 'api = "fixed-point"'
+    """The setting that chose the dialect, as it stands in kalshi.toml."""
 
 
 class Open(NamedTuple):

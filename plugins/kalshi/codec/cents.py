@@ -5,7 +5,7 @@ An order buys an outcome, and its price is always said as the YES price: buying 
 document's five fields are enough. What else its era knew is used unless `founding_only` forbids.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 import msgspec
@@ -53,6 +53,32 @@ class _Cancelled(msgspec.Struct):
     reduced_by: int | None = None
 
 
+_OF_LISTS: Final = frozenset({"status", "cursor"})
+_READ_IN_THE_DOCUMENT: Final[Mapping[str, frozenset[str] | None]] = {
+    "/markets/{ticker}/orderbook": frozenset(),
+    "/portfolio/balance": frozenset(),
+    "/portfolio/orders": _OF_LISTS,
+}
+_READ_IN_ITS_ERA: Final[Mapping[str, frozenset[str] | None]] = dict.fromkeys(
+    (
+        "/exchange/status",
+        "/exchange/schedule",
+        "/exchange/user_data_timestamp",
+        "/series",
+        "/series/{series_ticker}",
+        "/events",
+        "/events/{event_ticker}",
+        "/markets",
+        "/markets/{ticker}/orderbook",
+        "/portfolio/balance",
+        "/portfolio/orders",
+        "/portfolio/fills",
+        "/portfolio/settlements",
+    )
+)
+"""Whose bodies of that era are read: trades, candles and positions had other fields then."""
+
+
 class Cents(CentsStream):
     """The cents dialect."""
 
@@ -87,8 +113,11 @@ class Cents(CentsStream):
             fee_changes=False,
             archive=False,
             lifecycle=False,
+            confirms=era,
             page_rows=1_000 if era else None,
             cash_step_e6=ONE_CENT_E6,
+            reads=_READ_IN_ITS_ERA if era else _READ_IN_THE_DOCUMENT,
+            setting='api = "cents"' if era else "founding_only = true",
         )
 
     # --------------------------------------------------------------------------- orders

@@ -5,15 +5,16 @@ value is a note: decoding passes over it, and it announces a change.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import inspect
 
 from framework.checks import Finding, Level
-from plugins.kalshi.drift.contract import Contract, Object, Sent
+from plugins.kalshi.drift.contract import Contract, Sent
 from plugins.kalshi.drift.document import Document, Operation
+from plugins.kalshi.drift.replies import Object
 from plugins.kalshi.drift.schema import Node, Schemas
 
 _PARAMETER: Final = re.compile(r"\{[^}]*\}")
@@ -49,8 +50,11 @@ def compared(document: Document, contract: Contract) -> Iterator[Finding]:
 def _differences(document: Document, contract: Contract) -> Iterator[Finding]:
     if document.operations:
         operations = {_shape(name): one for name, one in document.operations.items()}
-        for asked in contract.replies:
-            yield from _reply(asked, operations.get(_shape(asked.where)), document.schemas)
+        asked: dict[str, list[Object]] = {}
+        for one in contract.replies:
+            asked.setdefault(one.where, []).append(one)
+        for where, read in asked.items():
+            yield from _reply(where, read, operations.get(_shape(where)), document.schemas)
         for sent in contract.requests:
             yield from _request(sent, operations.get(_shape(sent.where)), document.schemas)
     else:
@@ -68,23 +72,31 @@ def _shape(operation: str) -> str:
 # --------------------------------------------------------------------------------- operations
 
 
-def _reply(asked: Object, operation: Operation | None, schemas: Schemas) -> Iterator[Finding]:
+def _reply(
+    where: str, read: Sequence[Object], operation: Operation | None, schemas: Schemas
+) -> Iterator[Finding]:
     if operation is None:
-        yield _problem(f"{asked.where}: is gone")
+        yield _problem(f"{where}: is gone")
         return
     if operation.deprecated:
-        yield _warning(f"{asked.where}: is deprecated")
-    yield from _query(asked.where, asked.query, operation)
-    body: object = operation.reply
+        yield _warning(f"{where}: is deprecated")
+    yield from _query(where, frozenset().union(*(one.query for one in read)), operation)
+    for one in read:
+        yield from _placed(one, operation.reply, schemas)
+
+
+def _placed(asked: Object, body: object, schemas: Schemas) -> Iterator[Finding]:
+    """Compare an object with what stands in its place of a reply."""
     where = asked.where
     for step in filter(None, asked.place.split(".")):
-        name = step.removesuffix("[]")
-        found = schemas.properties(body).get(name)
+        found = schemas.properties(body).get(step.rstrip("[]"))
         where = f"{where} {step}"
         if found is None:
             yield _problem(f"{where}: is gone from the reply")
             return
-        body = schemas.items(found.node) if step.endswith("[]") else found.node
+        body = found.node
+        for _ in range(step.count("[]")):
+            body = schemas.items(body)
     yield from _object(where, _struct(asked.record), body, asked, schemas)
 
 

@@ -5,47 +5,22 @@ itself from the fullest samples, so this list cannot say something else than wha
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final, get_args
+from uuid import UUID
 
 import msgspec
 
-from framework.exchange import MarketQuery
 from framework.model.commands import AmendOrder, CancelOrder
-from framework.model.market import MarketStatus
 from framework.model.orders import Order, Purpose, TimeInForce
 from framework.model.units import Side
-from plugins.kalshi.account import portfolio
-from plugins.kalshi.codec import Open, Request, bodies, frames, records
-from plugins.kalshi.codec.documented import FEE_TYPES, MESSAGES, OBJECTS
+from plugins.kalshi.account.portfolio import opening, transferring
+from plugins.kalshi.codec import Open, Request, frames
+from plugins.kalshi.codec.documented import MESSAGES
 from plugins.kalshi.codec.fixed_point import FixedPoint
-from plugins.kalshi.codec.fixed_point_groups import GroupRecord, QueueRecord
 from plugins.kalshi.codec.fixed_point_orders import Terms
-from plugins.kalshi.markets.candles import Candle
-from plugins.kalshi.markets.schedule import Schedule
+from plugins.kalshi.drift.replies import ORDER_STATUSES, REPLIES, SIDES, Object, Values
 from plugins.kalshi.stream.subscriptions import BOOK
-from plugins.kalshi.transport.limits import AccountLimits, EndpointCosts
-
-Values = Mapping[str, frozenset[str]]
-_SIDES: Final = frozenset(Side)
-_ORDER_STATUSES: Final = frozenset({"resting", "canceled", "executed"})
-_PAGED: Final = frozenset({"limit", "cursor"})
-_OF_ACCOUNT: Final = _PAGED | {"subaccount"}
-
-
-class Object(msgspec.Struct, frozen=True, kw_only=True):
-    """One object that we read: of a reply (`place` in it) or of a message."""
-
-    where: str
-    """An operation, such as `GET /markets`, or a message's `type`."""
-    record: type[msgspec.Struct]
-    place: str = ""
-    """The way to it through the body, such as `markets[]`; empty is the body itself."""
-    known: frozenset[str] = frozenset()
-    """Documented fields, used or not; none when any new field is welcome."""
-    values: Values = {}
-    """Enumerations of which we know every value."""
-    query: frozenset[str] = frozenset()
-    """The parameters we may send with it."""
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,205 +44,12 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 def contract() -> Contract:
     """Return what this version reads and writes in today's dialect."""
     return Contract(
-        replies=(*_REPLIES, *_READS),
+        replies=REPLIES,
         requests=tuple(_requests()),
         messages=tuple(_messages()),
         commands=tuple(_commands()),
     )
 
-
-# ------------------------------------------------------------------------------------ replies
-
-_MARKET: Final[dict[str, Any]] = {
-    "record": records.MarketRecord,
-    "known": OBJECTS["market"],
-    "values": {
-        "status": frozenset(MarketStatus) - {MarketStatus.UNKNOWN},
-        "result": frozenset({"yes", "no", "scalar", ""}),
-    },
-}
-_EVENT: Final[dict[str, Any]] = {
-    "record": records.EventRecord,
-    "known": OBJECTS["event"],
-    "values": {"fee_type_override": FEE_TYPES},
-}
-_SERIES: Final[dict[str, Any]] = {
-    "record": records.SeriesRecord,
-    "known": OBJECTS["series"],
-    "values": {"fee_type": FEE_TYPES},
-}
-_ORDER: Final[dict[str, Any]] = {
-    "record": records.OrderRecord,
-    "known": OBJECTS["order"],
-    "values": {"status": _ORDER_STATUSES, "outcome_side": _SIDES},
-}
-
-
-class _AsOf(msgspec.Struct):
-    as_of_time: str
-
-
-_REPLIES: Final = (
-    Object(
-        where="GET /markets",
-        place="markets[]",
-        query=frozenset(
-            FixedPoint().list_markets(
-                MarketQuery(series="S", event="E", open_only=True), exclude_combos=True
-            )
-        )
-        | {"tickers", "cursor"},
-        **_MARKET,
-    ),
-    Object(where="GET /markets/{ticker}", place="market", **_MARKET),
-    Object(where="GET /events", place="events[]", query=_PAGED | {"tickers", "status"}, **_EVENT),
-    Object(where="GET /events/{event_ticker}", place="event", **_EVENT),
-    Object(where="GET /series", place="series[]", **_SERIES),
-    Object(where="GET /series/{series_ticker}", place="series", **_SERIES),
-    Object(
-        where="GET /portfolio/orders",
-        place="orders[]",
-        query=_OF_ACCOUNT | {"ticker", "status", "min_ts"},
-        **_ORDER,
-    ),
-    Object(
-        where="GET /portfolio/orders/{order_id}",
-        place="order",
-        **_ORDER,
-    ),
-    Object(
-        where="GET /portfolio/fills",
-        place="fills[]",
-        record=records.FillRecord,
-        known=OBJECTS["fill"],
-        values={"outcome_side": _SIDES},
-        query=_OF_ACCOUNT | {"min_ts"},
-    ),
-    Object(
-        where="GET /portfolio/positions",
-        place="market_positions[]",
-        record=records.PositionRecord,
-        known=OBJECTS["position"],
-        query=_OF_ACCOUNT | {"count_filter"},
-    ),
-    Object(
-        where="GET /portfolio/settlements",
-        place="settlements[]",
-        record=records.SettlementRecord,
-        known=OBJECTS["settlement"],
-        values={"market_result": frozenset({"yes", "no", "scalar"})},
-        query=_OF_ACCOUNT | {"min_ts", "ticker"},
-    ),
-    Object(
-        where="GET /portfolio/balance",
-        record=records.BalanceRecord,
-        known=OBJECTS["balance"],
-        query=frozenset({"subaccount"}),
-    ),
-    Object(
-        where="GET /portfolio/order_groups",
-        place="order_groups[]",
-        record=GroupRecord,
-        query=frozenset({"subaccount", "exchange_index"}),
-    ),
-    Object(
-        where="GET /portfolio/order_groups/{order_group_id}",
-        record=GroupRecord,
-        query=frozenset({"subaccount", "exchange_index"}),
-    ),
-    Object(
-        where="GET /portfolio/orders/queue_positions",
-        place="queue_positions[]",
-        record=QueueRecord,
-        query=frozenset({"subaccount", "market_tickers", "event_ticker"}),
-    ),
-    Object(where="GET /portfolio/orders/{order_id}/queue_position", record=QueueRecord),
-    Object(where="GET /markets/{ticker}/orderbook", record=records.OrderbookRecord),
-    Object(
-        where="GET /historical/markets",
-        place="markets[]",
-        query=_PAGED | {"tickers"},
-        **_MARKET,
-    ),
-    Object(where="GET /historical/markets/{ticker}", place="market", **_MARKET),
-    Object(
-        where="GET /historical/orders",
-        place="orders[]",
-        query=_OF_ACCOUNT | {"ticker", "min_ts", "max_ts"},
-        **_ORDER,
-    ),
-    Object(
-        where="GET /historical/fills",
-        place="fills[]",
-        record=records.FillRecord,
-        known=OBJECTS["fill"],
-        values={"outcome_side": _SIDES},
-        query=_OF_ACCOUNT | {"ticker", "min_ts", "max_ts"},
-    ),
-    Object(where="GET /exchange/user_data_timestamp", record=_AsOf),
-    Object(where="GET /account/limits", record=AccountLimits),
-    Object(where="GET /account/endpoint_costs", record=EndpointCosts),
-)
-
-
-def _page(where: str, place: str, record: type[bodies.Body], query: str = "") -> Object:
-    """Return one of the typed reads; a new field there is worth a note."""
-    known = frozenset(record.__struct_encode_fields__) | record.also
-    return Object(
-        where=f"GET {where}",
-        place=place,
-        record=record,
-        known=known,
-        query=frozenset(query.split()),
-    )
-
-
-_SPAN: Final = "start_ts end_ts period_interval"
-_SERIES_PATH: Final = "/series/{series_ticker}"
-_READS: Final = (
-    _page("/exchange/status", "", bodies.ExchangeStatus),
-    _page("/exchange/schedule", "schedule", Schedule),
-    _page(
-        "/series/fee_changes",
-        "series_fee_change_arr[]",
-        bodies.SeriesFeeChange,
-        "series_ticker show_historical",
-    ),
-    _page(
-        "/events/fee_changes",
-        "event_fee_changes[]",
-        bodies.EventFeeChange,
-        "event_ticker limit cursor",
-    ),
-    _page(
-        "/markets/trades",
-        "trades[]",
-        bodies.PublicTrade,
-        "ticker min_ts max_ts is_block_trade limit cursor",
-    ),
-    _page(
-        f"{_SERIES_PATH}/markets/{{ticker}}/candlesticks",
-        "candlesticks[]",
-        Candle,
-        f"{_SPAN} include_latest_before_start",
-    ),
-    _page("/markets/candlesticks", "markets[].candlesticks[]", Candle, f"market_tickers {_SPAN}"),
-    _page("/historical/cutoff", "", bodies.Cutoff),
-    _page(
-        "/historical/trades",
-        "trades[]",
-        bodies.PublicTrade,
-        "ticker min_ts max_ts limit cursor",
-    ),
-    _page("/portfolio/subaccounts/balances", "subaccount_balances[]", portfolio.SubaccountBalance),
-    _page(
-        "/portfolio/subaccounts/transfers",
-        "transfers[]",
-        portfolio.SubaccountTransfer,
-        "limit cursor",
-    ),
-    _page("/portfolio/subaccounts/netting", "netting_configs[]", portfolio.Netting),
-)
 
 # ----------------------------------------------------------------------------------- requests
 
@@ -310,6 +92,8 @@ def _requests() -> Iterator[Sent]:
     yield _sent([codec.limit_group("g", 1, 0)])
     for verb in ("reset", "trigger", "delete"):
         yield _sent([codec.change_group("g", verb, 0)])
+    yield _sent([opening()])
+    yield _sent([transferring(UUID(int=0), source=0, destination=1, amount=Decimal(1))])
 
 
 def _sent(requests: Sequence[Request]) -> Sent:
@@ -342,9 +126,9 @@ def _fields(bodies: Sequence[Mapping[str, Any]]) -> dict[str, frozenset[str] | N
 
 def _messages() -> Iterator[Object]:
     values: dict[str, Values] = {
-        "orderbook_delta": {"side": _SIDES},
-        "fill": {"outcome_side": _SIDES},
-        "user_order": {"status": _ORDER_STATUSES | {"unknown"}},
+        "orderbook_delta": {"side": SIDES},
+        "fill": {"outcome_side": SIDES},
+        "user_order": {"status": ORDER_STATUSES | {"unknown"}},
     }
     for frame in get_args(frames.AnyFrame):
         kind = str(frame.__struct_config__.tag)

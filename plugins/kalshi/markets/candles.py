@@ -15,8 +15,7 @@ from framework.errors import ExchangeError
 from framework.model.market import moment
 from framework.model.units import Ticker
 from plugins.kalshi.codec import Drift, Json, bodies
-from plugins.kalshi.transport.pages import given, in_path, split
-from plugins.kalshi.transport.rest import Rest
+from plugins.kalshi.transport.pages import Asked, given, in_path, split
 
 MOST: Final = 5_000
 """Candles of one request for a market or an event."""
@@ -96,7 +95,7 @@ class Candle(
 class CandleReads:
     """Reads candlesticks."""
 
-    def __init__(self, rest: Rest, drift: Drift) -> None:
+    def __init__(self, rest: Asked, drift: Drift) -> None:
         self._rest = rest
         self._drift = drift
 

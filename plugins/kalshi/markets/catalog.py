@@ -17,6 +17,7 @@ from framework.model.units import Ticker
 from plugins.kalshi.account.history import History
 from plugins.kalshi.codec import Codec, FeesChanged, Json, Query
 from plugins.kalshi.markets.fee_changes import FeeChanges
+from plugins.kalshi.markets.known import Known
 from plugins.kalshi.transport.rest import Rest
 
 PAGE: Final = 1_000
@@ -31,7 +32,11 @@ Seen = tuple[Market, Settlement | None]
 
 
 class Catalog:
-    """Reads markets, and remembers which have been listed."""
+    """Reads markets, and remembers which have been listed.
+
+    Attributes:
+        known: The markets that were given out, until they are over.
+    """
 
     def __init__(
         self,
@@ -51,10 +56,7 @@ class Catalog:
         self._groups: dict[Ticker, EventGroup | None] = {}
         self._series: dict[Ticker, Series | None] = {}
         self._surveyed = False
-        self.known: set[Ticker] = set()
-        """Every market given out so far."""
-        self._siblings: dict[Ticker, set[Ticker]] = {}
-        """The known markets of each event."""
+        self.known = Known()
 
     async def markets(self, query: MarketQuery) -> AsyncIterator[Market]:
         """List markets; those whose record can't be read are left out, counted and named.
@@ -168,14 +170,13 @@ class Catalog:
     def fees_changed(self, change: FeesChanged) -> Iterable[Ticker]:
         """Take an event's new fees; return the markets that must be told again with them."""
         self._fees.note(change.event_ticker, change.fee_type, change.multiplier)
-        return tuple(self._siblings.get(change.event_ticker, ()))
+        return self.known.markets_of(change.event_ticker)
 
     def fees_uncertain(self, tickers: Collection[Ticker]) -> None:
         """Read the fees of these markets again when they are next needed."""
         self._fees.uncertain()
-        for event, markets in self._siblings.items():
-            if not markets.isdisjoint(tickers):
-                self._groups.pop(event, None)
+        for event in self.known.events_of(tickers):
+            self._groups.pop(event, None)
 
     async def complete(self, rows: Sequence[Json]) -> list[Market]:
         """Read rows of markets, with what only their events, series and fee schedules tell.
@@ -184,7 +185,9 @@ class Catalog:
             AuthError: the exchange refuses the key.
             ExchangeError: an event or a series could not be read.
         """
-        await self._fees.refresh()
+        now_us = self._rest.now_us()
+        self.known.forget_over(now_us, self._groups)
+        await self._fees.refresh(self._is_kept)
         groups = await self._groups_of(rows)
         markets = []
         for row in rows:
@@ -192,10 +195,12 @@ class Catalog:
             series = self._series.get(group.series_ticker) if group else None
             market = self._codec.market(row, group, series)
             if market is not None:
-                self.known.add(market.ticker)
-                self._siblings.setdefault(market.event_ticker, set()).add(market.ticker)
+                self.known.take(market, now_us)
                 markets.append(self._fees.priced(market, group, series))
         return markets
+
+    def _is_kept(self, event: Ticker) -> bool:
+        return event in self._groups or event in self.known.events
 
     async def _survey(self) -> None:
         """Learn all open events and their series, once: by name that would be many more reads."""

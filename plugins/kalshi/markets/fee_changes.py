@@ -1,11 +1,11 @@
 """Which fees apply to a market and when: series, event overrides, both schedules, the waiver.
 
 The exchange lists changes that are to come and forgets them once they are in force; a market's
-fills are checked against the terms of their moment. So what has come into force is kept here,
-and what is withdrawn before its date goes.
+fills are checked against the terms of their moment. So what has come into force is kept here for
+as long as its markets are, and what is withdrawn before its date goes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final, TypeVar
 
@@ -41,8 +41,12 @@ class FeeChanges:
         self._absent: set[str] = set() if codec.reach.fee_changes else {_SERIES, _EVENTS}
         """Lists that this exchange does not have."""
 
-    async def refresh(self) -> None:
+    async def refresh(self, is_kept: Callable[[Ticker], bool]) -> None:
         """Read both schedules again when they are due; what can't be read stays as it was.
+
+        Args:
+            is_kept: Whether an event is remembered. The record of one that is not, once it is
+                read, says itself what is in force by then.
 
         Raises:
             AuthError: the exchange refuses the key.
@@ -54,14 +58,16 @@ class FeeChanges:
         series = await self._read(_SERIES, {}, "series_fee_change_arr", bodies.SeriesFeeChange)
         if series is not None:
             told = {row.id: (row.series_ticker, row.change) for row in series}
-            self._series = _merged(self._series, told, now_us)
+            self._series = {**_past(self._series, now_us), **told}
             self._of_series = _by_ticker(self._series)
         events = await self._read(
             _EVENTS, {"limit": 1_000}, "event_fee_changes", bodies.EventFeeChange
         )
         if events is not None:
             overrides = {row.id: (row.event_ticker, row.change) for row in events}
-            self._events = _merged(self._events, overrides, now_us)
+            past = _past(self._events, now_us)
+            kept = {key: row for key, row in past.items() if is_kept(row[0])}
+            self._events = {**kept, **overrides}
             self._of_event = _by_ticker(self._events)
 
     def note(self, event: Ticker, fee_type: str | None, multiplier: Decimal | None) -> None:
@@ -119,10 +125,9 @@ class FeeChanges:
 _Known = Mapping[str, tuple[Ticker, FeeChange]]
 
 
-def _merged(known: _Known, told: _Known, now_us: Micros) -> dict[str, tuple[Ticker, FeeChange]]:
-    """Return what is told now, and what had come into force before it was left out."""
-    past = {key: row for key, row in known.items() if row[1].at_us <= now_us}
-    return {**past, **told}
+def _past(known: _Known, now_us: Micros) -> _Known:
+    """Return what has come into force: the exchange leaves it out."""
+    return {key: row for key, row in known.items() if row[1].at_us <= now_us}
 
 
 def _by_ticker(rows: _Known) -> dict[Ticker, tuple[FeeChange, ...]]:

@@ -77,8 +77,12 @@ class MarketWatch:
         """Read a market again, unless it is none of ours: the channel tells of all."""
         if ticker in self._stale:
             self._stale[ticker].kinds.add(kind)
-        elif kind in _NEW or ticker in self._catalog.known:
-            is_new = ticker not in self._catalog.known
+            return
+        # What is followed counts however long ago it closed: something may be held there.
+        is_new = not (
+            ticker in self._catalog.known or ticker in self._stream().subscriptions.wanted
+        )
+        if kind in _NEW or not is_new:
             self._stale[ticker] = Stale({kind}, self._soon_us(), is_new=is_new)
             self._wake.set()
 

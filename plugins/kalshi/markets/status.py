@@ -19,6 +19,7 @@ from framework.run import Clock
 from plugins.kalshi.codec import Drift
 from plugins.kalshi.codec.bodies import ExchangeStatus, ShardStatus, in_utc, read
 from plugins.kalshi.markets.schedule import Schedule
+from plugins.kalshi.transport.pages import Asked
 from plugins.kalshi.transport.rest import Rest
 
 LOOK_EVERY_S: Final = 60.0
@@ -35,7 +36,7 @@ _SCHEDULE: Final = "/exchange/schedule"
 _SCHEDULE_READ_US: Final[Micros] = 6 * 3_600_000_000
 
 
-async def read_status(rest: Rest, drift: Drift) -> ExchangeStatus | None:
+async def read_status(rest: Asked, drift: Drift) -> ExchangeStatus | None:
     """Read the status; None when the answer can't be read.
 
     Raises:
@@ -47,7 +48,7 @@ async def read_status(rest: Rest, drift: Drift) -> ExchangeStatus | None:
     return read(found, ExchangeStatus, _PATH, drift)
 
 
-async def read_schedule(rest: Rest, drift: Drift) -> Schedule | None:
+async def read_schedule(rest: Asked, drift: Drift) -> Schedule | None:
     """Read the planned hours; None when the answer can't be read.
 
     Raises:

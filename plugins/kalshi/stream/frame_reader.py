@@ -29,7 +29,8 @@ _LENGTH_BYTES: Final = {126: 2, 127: 8}
 _LEAST_LONG: Final = {126: 126, 127: 1 << 16}
 _MASKED: Final = 128
 
-_PROTOCOL_ERROR, _INVALID_TEXT, _TOO_BIG, _NO_CODE = 1002, 1007, 1009, 1005
+TOO_BIG: Final = 1009
+_PROTOCOL_ERROR, _INVALID_TEXT, _NO_CODE = 1002, 1007, 1005
 _MADE_UP_LOCALLY: Final = frozenset({1004, 1005, 1006})
 """Codes that never travel (RFC 6455, section 7.4.1)."""
 _LAST_STANDARD, _FIRST_FREE, _LAST_FREE = 1013, 3000, 4999
@@ -83,6 +84,11 @@ class FrameReader:
         """The fragments of a message so far."""
         self._is_text = False
         self._check: Callable[[bytes, bool], str] = _utf8().decode
+
+    @property
+    def is_within(self) -> bool:
+        """Whether a message has begun and is not whole yet."""
+        return self._held > 0 or self._message is not None
 
     def receive(self, data: bytes) -> list[bytes]:
         """Return the text messages that these bytes complete; UTF-8, checked.
@@ -170,7 +176,7 @@ class FrameReader:
         if length >> 63:
             raise _Violation("a length of more than 63 bits")
         if length + len(self._message or b"") > self._most:
-            raise _Violation("a message is longer than any the exchange may send", _TOO_BIG)
+            raise _Violation("a message is longer than any the exchange may send", TOO_BIG)
 
     def _gather(self, opcode: int, payload: bytes, messages: list[bytes], *, is_last: bool) -> None:
         if self._message is None:
@@ -178,7 +184,7 @@ class FrameReader:
             self._is_text = opcode == _TEXT
             self._check = _utf8().decode
         if len(self._message) + len(payload) > self._most:
-            raise _Violation("a message is longer than any the exchange may send", _TOO_BIG)
+            raise _Violation("a message is longer than any the exchange may send", TOO_BIG)
         if self._is_text:
             try:
                 self._check(payload, is_last)

@@ -20,10 +20,17 @@ from framework.model.units import Micros, Ticker
 from framework.run import Clock
 from plugins.kalshi import codec as wire
 from plugins.kalshi.codec.refusals import refusal
+from plugins.kalshi.stream.channel import MOST_UNANSWERED
 from plugins.kalshi.stream.sequence import CONTROL, REPLY
 from plugins.kalshi.stream.sequence import Sequence as Numbers
 from plugins.kalshi.stream.session import StreamDropped, Talk
-from plugins.kalshi.stream.subscriptions import BOOK, DEAD, LIFECYCLE, Subscriptions
+from plugins.kalshi.stream.subscriptions import (
+    BOOK,
+    DEAD,
+    LIFECYCLE,
+    NEVER_US,
+    Subscriptions,
+)
 from plugins.kalshi.transport.client import BODY
 
 PAUSES_S: Final = (1, 2, 4, 8, 16, 30)
@@ -85,6 +92,8 @@ class Stream:
         )
         self._wake = anyio.Event()
         self._attempts = 0
+        self._why = ""
+        """Why we have ended the connection ourselves."""
         self._lost = False
         self._lost_us: Micros = 0
         self._readers: dict[type[wire.Frame], Callable[..., Sequence[AnyEvent]]] = {
@@ -134,6 +143,7 @@ class Stream:
             async with self._connect() as session:
                 self.subscriptions.reset()
                 self._numbers.clear()
+                self._why = ""
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._write, session)
                     group.start_soon(session.watch)
@@ -160,13 +170,21 @@ class Stream:
             await self._emit(dark)  # books of a connection that was lost before it was whole
 
     async def _write(self, session: Talk) -> None:
-        """Send what is wanted and not confirmed, whenever something may have changed."""
+        """Send what is wanted and not confirmed, on news and, while something is open, in time."""
+        subscriptions, clock = self.subscriptions, self._clock
         while True:
             self._wake = anyio.Event()
-            for command in self.subscriptions.commands(self._clock.now_us()):
+            if subscriptions.is_unheard(clock.now_us()):
+                self._why = f"{MOST_UNANSWERED} commands in a row were not answered"
+                await session.hang_up()
+                return
+            for command in subscriptions.commands(clock.now_us()):
                 if not await session.say(command):
                     return
-            await self._wake.wait()
+            due_us = subscriptions.due_us
+            left_us = None if due_us == NEVER_US else max(due_us - clock.now_us(), 0)
+            with anyio.move_on_after(None if left_us is None else left_us / 1_000_000):
+                await self._wake.wait()
 
     async def _read(self, session: Talk) -> str:
         """Read until the connection ends; return why it did."""
@@ -187,7 +205,7 @@ class Stream:
                 if now_us >= self.subscriptions.due_us:
                     self._wake.set()
         except StreamDropped as why:
-            return str(why)
+            return self._why or str(why)
 
     def _when_ready(self, now_us: Micros) -> Sequence[AnyEvent]:
         if not self.subscriptions.ready:

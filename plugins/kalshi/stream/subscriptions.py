@@ -5,17 +5,17 @@ its own; every look compares wanted with confirmed and asks for the difference, 
 that partly failed heals by itself.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from framework.model.units import Micros, Ticker
 from plugins.kalshi.codec import Codec, Open, Refused, Subscribed, Unsubscribed, Updated
+from plugins.kalshi.stream.channel import Channel
 
 BOOK: Final = "orderbook_delta"
 LIFECYCLE: Final = "market_lifecycle_v2"
 MOST_TICKERS: Final = 500
 """Per command; the exchange's own limit per message is not published."""
-ANSWER_WITHIN_US: Final[Micros] = 10_000_000
 RETRY_AFTER_US: Final[Micros] = 5_000_000
 """After a refused command."""
 SNAPSHOT_WITHIN_US: Final[Micros] = 10_000_000
@@ -26,67 +26,6 @@ LOOK_EVERY_US: Final[Micros] = 1_000_000
 MOST_VAIN: Final = 3
 """Requests for snapshots without any in return, after which the channel is left."""
 NEVER_US: Final[Micros] = 2**62
-
-
-class Channel:
-    """One channel of this connection."""
-
-    __slots__ = (
-        "adds",
-        "asked",
-        "asked_us",
-        "closing",
-        "confirmed",
-        "name",
-        "requested",
-        "retry_us",
-        "sid",
-    )
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.sid: int | None = None
-        self.confirmed: dict[Ticker, None] = {}
-        self.asked: int | None = None
-        """The id of the command that has not been answered yet."""
-        self.asked_us: Micros = 0
-        self.requested: tuple[Ticker, ...] = ()
-        self.adds = True
-        """Whether that command adds the requested markets, or takes them away."""
-        self.closing = False
-        """Whether it is being left: nothing it says counts, even if it is wanted again."""
-        self.retry_us: Micros = 0
-
-    def may_ask(self, now_us: Micros) -> bool:
-        """Return whether a command may be sent: none is under way, none was just refused."""
-        waiting = self.asked is not None and now_us < self.asked_us + ANSWER_WITHIN_US
-        return not waiting and now_us >= self.retry_us
-
-    def ask(
-        self, command: int, now_us: Micros, tickers: tuple[Ticker, ...] = (), *, adds: bool = True
-    ) -> None:
-        """Remember a command that was sent."""
-        self.asked, self.asked_us = command, now_us
-        self.requested, self.adds = tickers, adds
-
-    def is_leaving(self, ticker: Ticker) -> bool:
-        """Return whether a market is being taken away, though it may be wanted again."""
-        removes = self.asked is not None and not self.adds
-        return self.closing or (removes and ticker in self.requested)
-
-    def give_up(self, wanted: Container[Ticker]) -> None:
-        """Forget a command that may have been done or not: expect the worse of both."""
-        for ticker in self.requested if self.asked is not None else ():
-            if self.adds and ticker not in wanted:
-                self.confirmed[ticker] = None  # to be taken away
-            elif not self.adds and ticker in wanted:
-                self.confirmed.pop(ticker, None)  # to be added
-        self.asked = None
-
-    def close(self) -> None:
-        """Forget a subscription that is gone."""
-        self.sid, self.asked, self.closing = None, None, False
-        self.confirmed = {}
 
 
 class Subscriptions:
@@ -188,6 +127,11 @@ class Subscriptions:
         return tuple(self._markets[BOOK].confirmed)
 
     # --------------------------------------------------------------------------- commands
+
+    def is_unheard(self, now_us: Micros) -> bool:
+        """Return whether commands of a channel have gone unanswered for too long."""
+        channels = (*self._markets.values(), *self._account.values())
+        return self._codec.reach.confirms and any(one.is_unheard(now_us) for one in channels)
 
     def commands(self, now_us: Micros) -> Iterator[str]:
         """Yield what to send now: the difference between wanted and confirmed."""
@@ -296,7 +240,7 @@ class Subscriptions:
             lost = self._close(channel, now_us)
         channel.sid = reply.sid
         if answered:
-            channel.asked = None
+            channel.answer()
             self._confirm(channel, requested, now_us)
         return lost
 
@@ -322,7 +266,7 @@ class Subscriptions:
             for ticker in channel.requested:
                 channel.confirmed.pop(ticker, None)
         if answered:
-            channel.asked = None
+            channel.answer()
         gone = (t for t in before if t not in channel.confirmed)
         return self.lose(gone, now_us) if channel.name == BOOK else ()
 
@@ -358,7 +302,7 @@ class Subscriptions:
                 channel.retry_us = now_us + RETRY_AFTER_US
             if not channel.adds:
                 channel.give_up(self.wanted)
-            channel.asked = None
+            channel.answer()
         again = dict.fromkeys(reply.tickers, now_us + RETRY_AFTER_US)
         self._refused |= {ticker: at_us for ticker, at_us in again.items() if ticker in self.wanted}
 

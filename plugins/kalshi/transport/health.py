@@ -107,12 +107,15 @@ class Health:
 
     Attributes:
         heard_us: When anything last came on the stream; None before the first.
+        most_skew_us: How far this machine's clock may be off the exchange's.
     """
 
     def __init__(self, warn: Warn = lambda _: None) -> None:
         """Start without a sample; `warn` is told once whenever a limit is crossed."""
         self.warn = warn
         self.heard_us: Micros | None = None
+        self.most_skew_us: Micros = 5_000_000
+        self._is_skewed = False
         self._ages = _Window("message age, s", MESSAGE_AGE_LIMIT, self._told)
         self._acknowledged = _Window("acknowledgement, s", ACKNOWLEDGED_LIMIT, self._told)
         self._failures = _Share("share of failed requests", ERROR_RATE_LIMIT, self._told)
@@ -126,6 +129,21 @@ class Health:
     def acknowledged(self, at_us: Micros, took_us: Micros) -> None:
         """Note how long the exchange took to answer an order or a cancel."""
         self._acknowledged.add(at_us, took_us)
+
+    def clock_read(self, skew_us: Micros) -> None:
+        """Note how far our clock is ahead; beyond the limit it is told, once until it is right."""
+        before, self._is_skewed = self._is_skewed, abs(skew_us) > self.most_skew_us
+        if not self._is_skewed or before:
+            return
+        where = "ahead of" if skew_us > 0 else "behind"
+        reading = Reading(
+            what=f"this machine's clock, s {where} the exchange's (no entry is sent: set it),",
+            value=(Decimal(abs(skew_us)) / _MICRO).quantize(Decimal("0.1")),
+            limit=Decimal(self.most_skew_us) / _MICRO,
+            worst=None,
+            samples=1,
+        )
+        self.warn(reading)
 
     def answered(self, at_us: Micros, *, is_failure: bool) -> None:
         """Note a request's end: no answer, 429 and 5xx are failures, refusals are not."""

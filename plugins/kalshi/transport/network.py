@@ -32,6 +32,8 @@ _RECORD_BYTES: Final = 256
 
 Connect = Callable[[str, int], Awaitable[ByteStream]]
 """`run.connect`."""
+TAKEN_WITHIN_S: Final = 5.0
+"""How long the other end may take nothing where the writer names no limit of its own."""
 
 
 @contextmanager
@@ -68,9 +70,12 @@ class ConnectedStream(httpcore.AsyncNetworkStream):
             raise httpcore.ReadError(str(fault) or type(fault).__name__) from fault
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109 - httpcore's signature
-        """Send all of it."""
+        """Send all of it; without a limit, as from httpx-ws, being late is a lost connection."""
+        late: type[Exception] = httpcore.WriteTimeout
+        if timeout is None:
+            timeout, late = TAKEN_WITHIN_S, httpcore.WriteError
         if buffer:
-            with _named(httpcore.WriteTimeout, httpcore.WriteError), anyio.fail_after(timeout):
+            with _named(late, httpcore.WriteError), anyio.fail_after(timeout):
                 await self._stream.send(buffer)
 
     async def aclose(self) -> None:

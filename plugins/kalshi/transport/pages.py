@@ -1,13 +1,13 @@
 """How the typed reads ask: queries written from what is given, pages turned into bodies."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from framework.errors import ExchangeError
+from framework.errors import ConfigError, ExchangeError
 from framework.model.units import Ticker
-from plugins.kalshi.codec import Drift, Query
+from plugins.kalshi.codec import Drift, Json, Query, Reach
 from plugins.kalshi.codec.bodies import Body, in_utc, read
 from plugins.kalshi.transport.rest import Rest
 
@@ -56,8 +56,82 @@ def needed(found: _Found | None, what: str) -> _Found:
     return found
 
 
+class Asked(Protocol):
+    """What a typed read needs of the REST side."""
+
+    async def get(
+        self,
+        path: str,
+        query: Query | None = None,
+        *,
+        template: str = "",
+        telling: Collection[int] = (),
+        urgent: bool = False,
+    ) -> Json:
+        """Read one object."""
+
+    def pages(
+        self, path: str, query: Query, key: str, *, urgent: bool = False
+    ) -> AsyncIterator[Json]:
+        """Read a list of objects, every page of it."""
+
+
+class Spoken:
+    """The REST side as far as a dialect reaches: nothing else is asked for, nothing is misread."""
+
+    def __init__(self, rest: Rest, reach: Reach) -> None:
+        self._rest = rest
+        self._reach = reach
+
+    def check(self, template: str, query: Query | None = None) -> None:
+        """Refuse what the dialect has no words for.
+
+        Raises:
+            ConfigError: it does not tell this, or not by these parameters.
+        """
+        if self._reach.reads is None:
+            return
+        allowed = self._reach.reads.get(template, frozenset())
+        surplus = sorted((query or {}).keys() - allowed) if allowed is not None else []
+        if template in self._reach.reads and not surplus:
+            return
+        what = f"{template} by {', '.join(surplus)}" if template in self._reach.reads else template
+        raise ConfigError(
+            f"plugins.kalshi: {self._reach.setting} has no {what} that could be read; "
+            'set api = "fixed-point" for it'
+        )
+
+    async def get(
+        self,
+        path: str,
+        query: Query | None = None,
+        *,
+        template: str = "",
+        telling: Collection[int] = (),
+        urgent: bool = False,
+    ) -> Json:
+        """Read one object, as `Rest.get` does.
+
+        Raises:
+            ConfigError: as for `check`.
+        """
+        self.check(template or path, query)
+        return await self._rest.get(path, query, template=template, telling=telling, urgent=urgent)
+
+    def pages(
+        self, path: str, query: Query, key: str, *, urgent: bool = False
+    ) -> AsyncIterator[Json]:
+        """Read a list of objects, as `Rest.pages` does.
+
+        Raises:
+            ConfigError: as for `check`.
+        """
+        self.check(path, query)
+        return self._rest.pages(path, query, key, urgent=urgent)
+
+
 async def bodies_of(
-    rest: Rest, drift: Drift, path: str, query: Query, key: str, into: type[_Body]
+    rest: Asked, drift: Drift, path: str, query: Query, key: str, into: type[_Body]
 ) -> AsyncIterator[_Body]:
     """Yield the rows of a list, every page of it; a row that can't be read is left out, named.
 

@@ -323,6 +323,7 @@ class Rest:
         except (ValueError, TypeError):
             return
         self.skew_us = (sent_us + self._clock.now_us()) // 2 - theirs_us
+        self.health.clock_read(self.skew_us)
 
     def _problem(self, request: Request, reply: Reply) -> ExchangeError:
         why = refusal(reply.status, reply.body)

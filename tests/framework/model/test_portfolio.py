@@ -149,7 +149,7 @@ class TestConservation:
 
         assert again == [None] * len(history)
         assert money(portfolio) == before
-        assert all(portfolio.knows(some.trade_id) for some in history)
+        assert all(portfolio.knows(some) for some in history)
 
     @given(histories)
     def test_what_is_returned_adds_up_to_what_is_realized(self, history):
@@ -272,8 +272,10 @@ class TestPosition:
         portfolio = booked(*history)
         for before in list(portfolio):
             if before.quantity_e2 > 1:
-                portfolio.apply(fill("last", before.side.opposite, 5000, 1, ticker=before.ticker))
-                portfolio._trades.discard("last")
+                ticker = before.ticker
+                portfolio.apply(
+                    fill(f"last {ticker}", before.side.opposite, 5000, 1, ticker=ticker)
+                )
                 after = portfolio.position(before.ticker)
                 exact = Fraction(before.cost_e6, before.quantity_e2)
                 assert abs(Fraction(after.cost_e6) - exact * after.quantity_e2) < 1
@@ -540,3 +542,78 @@ def test_recovery_rebuilds_what_the_guards_read(ends):
     assert [recovered.activity(f"M{n}") for n in range(6)] == [
         live.activity(f"M{n}") for n in range(6)
     ]
+
+
+def test_a_repeat_of_a_trade_whose_name_is_forgotten_is_known_by_its_age():
+    portfolio = Portfolio(OPENING)
+    old, new = fill("old", at_us=5), fill("new", at_us=3 * DAY_US)
+    for done in (old, new):
+        portfolio.apply(done)
+    portfolio.all_told(3 * DAY_US + 1)
+
+    before = money(portfolio)
+    assert portfolio.apply(old) is None
+    assert portfolio.apply(new) is None
+    assert money(portfolio) == before
+
+
+def test_a_trade_younger_than_what_was_told_is_booked():
+    portfolio = Portfolio(OPENING)
+    portfolio.all_told(3 * DAY_US)
+
+    assert portfolio.apply(fill("late", at_us=2 * DAY_US)) is not None
+
+
+def test_reading_less_takes_nothing_back():
+    portfolio = Portfolio(OPENING)
+    portfolio.all_told(3 * DAY_US)
+    portfolio.all_told(DAY_US)
+
+    assert portfolio.apply(fill("old", at_us=DAY_US)) is None
+
+
+def test_what_was_done_in_a_market_that_is_over_is_forgotten_unless_something_is_held():
+    portfolio = booked(fill(at_us=1), fill("b", at_us=1, ticker="B"))
+    portfolio.settle(paid(0, at_us=2))
+    for ticker in TICKERS:
+        portfolio.forget(ticker)
+
+    assert portfolio.activity("A").entries == 0
+    assert portfolio.activity("B").entries == 1
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 40), st.sampled_from([YES, NO]), st.integers(0, 12)),
+        max_size=40,
+    )
+)
+def test_forgetting_names_books_exactly_what_remembering_them_does(told):
+    """Fills come up to a day late, and again whenever they like."""
+    remembering, forgetting = Portfolio(OPENING), Portfolio(OPENING)
+    now_us = 0
+    for number, (repeated, side, late_hours) in enumerate(told):
+        now_us += DAY_US // 4
+        made_us = max(0, now_us - late_hours * DAY_US // 24)
+        fills = [fill(str(number), side, at_us=made_us)]
+        if repeated < number:
+            again_us = max(0, (repeated + 1) * DAY_US // 4 - told[repeated][2] * DAY_US // 24)
+            fills.append(fill(str(repeated), told[repeated][1], at_us=again_us))
+        for one in fills:
+            remembering.apply(one)
+            forgetting.apply(one)
+        forgetting.all_told(now_us)
+
+        assert money(forgetting) == money(remembering)
+
+
+def test_the_names_that_are_kept_are_those_of_the_last_day():
+    portfolio = Portfolio(OPENING)
+    for hour in range(24 * 100):
+        at_us = hour * DAY_US // 24
+        portfolio.apply(fill(str(hour), at_us=at_us))
+        portfolio.settle(paid(0, at_us=at_us))
+        portfolio.all_told(at_us)
+
+    assert len(portfolio._trades) <= 25
+    assert len(portfolio._settled) <= 25

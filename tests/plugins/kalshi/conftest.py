@@ -7,11 +7,15 @@ connections, time-outs, pings and half-written frames are real. What it answers 
 import json
 import subprocess
 from collections import defaultdict, deque
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from email.utils import formatdate
+from inspect import getmembers, isawaitable, signature
 from itertools import count
 from pathlib import Path
 from random import Random  # noqa: TID251 - the type of a run's generator
+from uuid import UUID
 
 import anyio
 import h11
@@ -30,6 +34,8 @@ from framework.streams import memory_pipe
 from plugins.kalshi import Kalshi
 from plugins.kalshi.codec.fixed_point import FixedPoint
 from plugins.kalshi.hosts import addresses
+from plugins.kalshi.markets.candles import Period
+from plugins.kalshi.markets.market_filter import MarketFilter
 from plugins.kalshi.transport.client import open_client
 from plugins.kalshi.transport.lane import open_lanes
 from plugins.kalshi.transport.network import opener
@@ -564,3 +570,100 @@ def certificate(tmp_path_factory):
         capture_output=True,
     )
     return folder
+
+
+# ------------------------------------------------------------------------------- typed reads
+
+SINCE, UNTIL = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 15, tzinfo=UTC)
+FULLEST = {
+    "series": "S",
+    "event": "E",
+    "ticker": "A",
+    "tickers": ("A", "B"),
+    "category": "News",
+    "tags": ("a", "b"),
+    "order_id": "o-1",
+    "status": "resting",
+    "settlement_status": "all",
+    "since": SINCE,
+    "until": UNTIL,
+    "start": UNTIL - timedelta(hours=2),
+    "end": UNTIL,
+    "closing_since": SINCE,
+    "updated_since": SINCE,
+    "since_us": 1,
+    "depth": 3,
+    "blocks": False,
+    "latest_before": True,
+    "with_markets": True,
+    "show_historical": True,
+    "held_only": True,
+    "period": Period.HOUR,
+    "query": {},
+    "name": "fills",
+    "urgent": False,
+    "transfer_id": UUID(int=1),
+    "source": 0,
+    "destination": 1,
+    "amount": Decimal(1),
+    "order_ids": ("o-1",),
+    "event_ticker": "E",
+    "group_id": "g-1",
+    "shard": 0,
+    "limit": 5,
+}
+"""An argument for every parameter that a read may have, so that each sends all it can."""
+FILTERS = [
+    MarketFilter(status="open", event="E", series="S", min_created_ts=SINCE, max_created_ts=UNTIL),
+    MarketFilter(status="closed", min_close_ts=SINCE, max_close_ts=UNTIL),
+    MarketFilter(status="settled", min_settled_ts=SINCE, max_settled_ts=UNTIL),
+    MarketFilter(tickers=("A",)),
+    MarketFilter(min_updated_ts=SINCE),
+]
+
+
+def doors_of(exchange):
+    """Return what can be asked besides what a run asks, by name."""
+    reads = exchange.reads
+    parts = [reads, reads.candles, reads.history, reads.portfolio]
+    parts += [part for part in (exchange.queue, exchange.groups) if part is not None]
+    return {
+        f"{type(part).__name__}.{name}": call
+        for part in parts
+        for name, call in getmembers(part, callable)
+        if not name.startswith("_")
+    }
+
+
+async def asked(call, given=None):
+    """Call with the fullest arguments, or with those given; return what was answered, if it was.
+
+    What the exchange refuses is no answer: None.
+    """
+    if given is not None:
+        return await answer_of(call, given)
+    names = signature(call).parameters
+    fills = [{"wanted": wanted} for wanted in FILTERS] if "wanted" in names else [{}]
+    if call.__name__ == "archived_markets":  # its filters exclude each other
+        fills = [{name: FULLEST[name]} for name in ("tickers", "event", "series")]
+        names = {}
+    for special in fills:
+        with suppress(ExchangeError):
+            full = {name: FULLEST[name] for name in names if name not in special} | special
+            await answer_of(call, full)
+    return None
+
+
+async def answer_of(call, given):
+    found = call(**given)
+    return await found if isawaitable(found) else [row async for row in found]
+
+
+@pytest.fixture
+def doors():
+    return doors_of
+
+
+@pytest.fixture
+def ask():
+    return asked

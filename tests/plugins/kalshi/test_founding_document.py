@@ -427,6 +427,7 @@ def test_a_lost_connection_comes_back_with_fresh_headers_markets_and_orders(hear
 
 def test_attempts_to_reconnect_come_after_1_2_4_8_16_30_seconds(hear, server):
     async def drop(exchange, run, heard):
+        await exchange.unsubscribe([TICKER])  # else it is read again, which connects too
         server.refuses_connections = True
         run.connections.clear()
         await server.socket.drop()

@@ -4,12 +4,17 @@ from random import Random  # noqa: TID251 - what a run hands in
 
 import msgspec
 import pytest
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import CloseConnection, TextMessage
 
 from framework.model.events import BookChanged
 from framework.model.units import Side
 from framework.testing.builders import NOW_US
 from plugins.sandbox.faults import Faults
 from plugins.sandbox.fixed_point.commands import Subscriber
+from plugins.sandbox.framing import framed
+from plugins.sandbox.request import Reply
 
 
 @pytest.fixture
@@ -175,3 +180,66 @@ def test_a_subscription_may_be_opened_again_after_a_terminal_error(faulty):
         "subscribed",
         "orderbook_snapshot",
     ]
+
+
+def test_a_reply_may_be_a_page_of_html_and_what_was_asked_is_done(faulty):
+    door = faulty(not_json={"create": 1})
+    told = door.venue.mischief.answer("create", lambda: Reply(201, b"{}"))
+
+    assert told == Reply(200, b"<html><body><h1>We'll be right back</h1></body></html>")
+
+
+def test_a_redirect_does_nothing_and_leads_to_another_host(faulty):
+    door = faulty(redirected={"create": 1})
+    done = []
+    told = door.venue.mischief.answer("create", lambda: done.append(1))
+
+    assert (told.status, told.location) == (302, "https://elsewhere.invalid/login")
+    assert done == []
+
+
+def test_the_clock_may_be_ahead(faulty, door):
+    assert faulty(clock_ahead="7s").venue.door_us() == door.venue.door_us() + 7_000_000
+
+
+# ---------------------------------------------------------------------------------- frames
+
+
+def heard(*framed):
+    """Return what a library's client makes of frames: texts, and how it ended."""
+    client = Connection(ConnectionType.CLIENT)
+    client.receive_data(b"".join(framed))
+    events = list(client.events())
+    texts = [event.data for event in events if isinstance(event, TextMessage)]
+    return texts, [event.code for event in events if isinstance(event, CloseConnection)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "ends"),
+    [
+        ("not_json", ['{"a', '{"a'], []),
+        ("not_text", [], [1007]),
+        ("reserved_bit", [], [1002]),
+    ],
+)
+def test_frames_break_as_they_are_told(faulty, kind, texts, ends):
+    framing = faulty(broken_frames={kind: 1}).venue.framing()
+
+    assert heard(framing(b'{"a":1}'), framing(b'{"a":1}')) == (texts, ends)
+
+
+def test_a_length_above_the_longest_message_is_told_before_anything_of_it(faulty):
+    framing = faulty(broken_frames={"oversized": 1}).venue.framing()
+
+    assert framing(b"{}") == b"\x81\x7f" + (64 * 1024 * 1024 + 1).to_bytes(8) + b"{}"
+
+
+def test_a_message_without_end_goes_on_with_all_that_follow(faulty):
+    framing = faulty(broken_frames={"endless": 1}).venue.framing()
+
+    assert [framing(b"{}")[0] for _ in range(3)] == [0x01, 0x00, 0x00]
+    assert faulty(broken_frames={"endless": 1}).venue.framing()(b"{}")[0] == 0x01
+
+
+def test_whole_frames_are_the_rule(faulty):
+    assert faulty(gaps=1).venue.framing()(b"{}") == framed(b"{}")

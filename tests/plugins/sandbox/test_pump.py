@@ -1,6 +1,6 @@
 """The world happens at its moments, timers in between, each moment as one."""
 
-from functools import partial
+from datetime import timedelta
 
 import anyio
 import msgspec
@@ -12,8 +12,9 @@ from framework.testing.builders import NOW_US
 from plugins.sandbox.auth import Gate
 from plugins.sandbox.core.exchange import SandboxExchange
 from plugins.sandbox.core.rows import NewOrder, Pause
+from plugins.sandbox.faults import Faults
 from plugins.sandbox.fixed_point.commands import Subscriber
-from plugins.sandbox.pump import play, rest_now_and_then
+from plugins.sandbox.pump import play, rest_as_told
 from plugins.sandbox.venue import Venue
 
 SECOND_US = 1_000_000
@@ -174,10 +175,11 @@ def test_of_a_world_of_unknown_length_only_the_end_is_reported(world):
 def test_trading_rests_now_and_then_and_goes_on(world):
     async def main(clock):
         clock.start_at(world.start_us)
-        venue = Venue(SandboxExchange(world), Gate({}), clock.now_us)
+        pauses = Faults(pause_every=timedelta(seconds=10), pause_for=timedelta(seconds=5))
+        venue = Venue(SandboxExchange(world), Gate({}), clock.now_us, faults=pauses)
         seen = []
         async with anyio.create_task_group() as group:
-            group.start_soon(partial(rest_now_and_then, venue, clock, every_s=10, for_s=5))
+            group.start_soon(rest_as_told, venue, clock)
             for second in (5, 12, 17, 27):
                 await clock.sleep((NOW_US + second * SECOND_US - clock.now_us()) / SECOND_US)
                 seen.append(venue.exchange.pause)

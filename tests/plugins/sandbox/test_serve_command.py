@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import anyio
@@ -101,6 +102,18 @@ def test_the_founding_documents_dialect_is_served_by_option(project, tmp_path):
 
 
 @pytest.mark.loopback
+def test_it_does_wrong_what_it_is_told_to(project, tmp_path):
+    faults = ("--fault", "clock_ahead=1h", "--fault", "redirected={market=1}")
+    with serving(project, tmp_path, *faults) as (_, told):
+        answer = httpx.get(f"{told['rest_url']}/markets")
+
+    ahead = parsedate_to_datetime(answer.headers["date"]).timestamp() - wall_clock_us() / 1_000_000
+    assert answer.status_code == 302
+    assert answer.headers["location"] == "https://elsewhere.invalid/login"
+    assert 3_590 < ahead < 3_610
+
+
+@pytest.mark.loopback
 def test_ctrl_c_ends_it_cleanly(project, tmp_path):
     with serving(project, tmp_path) as (process, _):
         process.send_signal(signal.SIGINT)
@@ -141,6 +154,9 @@ def test_a_port_in_use_is_one_clear_error(tmp_path):
         (["--host", "example.com"], "must be an IP address"),
         (["--duration", "soon"], "--duration must be a duration"),
         (["--recording", "/nowhere/at/all"], "/nowhere/at/all"),
+        (["--fault", "gaps"], "--fault gaps: write NAME=VALUE"),
+        (["--fault", "gap=1"], "--fault gap: Extra inputs are not permitted"),
+        (["--fault", "throttled={create=often}"], "--fault throttled"),
     ],
 )
 def test_wrong_arguments_are_one_clear_error(tmp_path, arguments, message):

@@ -13,7 +13,7 @@ TYPES = {
     inspect.StrType: "string",
     inspect.EnumType: "string",
     inspect.IntType: "integer",
-    inspect.DecimalType: "number",
+    inspect.DecimalType: "string",  # so the wire writes prices and sizes
     inspect.BoolType: "boolean",
     inspect.TupleType: "array",
 }
@@ -37,9 +37,27 @@ def schema_of(kind: inspect.Type) -> dict[str, Any]:
 def placed(place: str, node: dict[str, Any]) -> dict[str, Any]:
     """Return the body of a reply in which `node` stands at a place such as `markets[]`."""
     for step in reversed([step for step in place.split(".") if step]):
-        inner = {"type": "array", "items": node} if step.endswith("[]") else node
-        node = {"type": "object", "properties": {step.removesuffix("[]"): inner}}
+        for _ in range(step.count("[]")):
+            node = {"type": "array", "items": node}
+        node = {"type": "object", "properties": {step.rstrip("[]"): node}}
     return node
+
+
+def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a body of which two objects are read."""
+    both = {**one, **other}
+    for key in ("properties", "items"):
+        if key in one and key in other:
+            both[key] = (
+                merged(one[key], other[key])
+                if key == "items"
+                else {
+                    name: merged(one[key].get(name, {}), other[key].get(name, {}))
+                    for name in one[key] | other[key]
+                }
+            )
+    required = {*one.get("required", ()), *other.get("required", ())}
+    return {**both, "required": sorted(required)} if required else both
 
 
 def written(body: Mapping[str, frozenset[str] | None]) -> dict[str, Any]:
@@ -60,11 +78,16 @@ def parameters(names: frozenset[str]) -> list[dict[str, Any]]:
 def rest():
     """Return an OpenAPI document that describes exactly what we read and write."""
     paths: dict[str, Any] = {}
+    bodies: dict[str, dict[str, Any]] = {}
+    queries: dict[str, frozenset[str]] = {}
     for asked in contract().replies:
-        method, path = asked.where.split()
         body = placed(asked.place, schema_of(inspect.type_info(asked.record)))
+        bodies[asked.where] = merged(bodies.get(asked.where, {}), body)
+        queries[asked.where] = queries.get(asked.where, frozenset()) | asked.query
+    for where, body in bodies.items():
+        method, path = where.split()
         paths.setdefault(path, {})[method.lower()] = {
-            "parameters": parameters(asked.query),
+            "parameters": parameters(queries[where]),
             "responses": {"200": {"content": {"application/json": {"schema": body}}}},
         }
     for sent in contract().requests:

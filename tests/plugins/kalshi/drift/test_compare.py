@@ -134,6 +134,28 @@ def test_a_parameter_that_must_be_sent_now_is_a_problem(rest):
     ]
 
 
+def test_what_is_read_besides_of_one_reply_is_compared_too(rest):
+    body = rest["paths"]["/portfolio/positions"]["get"]["responses"]["200"]["content"]
+    rows = body["application/json"]["schema"]["properties"]["event_positions"]["items"]
+    del rows["properties"]["total_cost_dollars"]
+
+    where = "GET /portfolio/positions event_positions[]"
+    assert findings(rest) == [
+        (Level.PROBLEM, f"{where}: the field total_cost_dollars that we read is gone")
+    ]
+
+
+def test_a_list_within_a_list_is_looked_into(rest):
+    path = "/series/{series_ticker}/events/{event_ticker}/candlesticks"
+    body = rest["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    del body["properties"]["market_candlesticks"]["items"]["items"]["properties"]["end_period_ts"]
+
+    where = f"GET {path} market_candlesticks[][]"
+    assert findings(rest) == [
+        (Level.PROBLEM, f"{where}: the field end_period_ts that we read is gone")
+    ]
+
+
 def test_a_parameter_that_went_is_a_warning(rest):
     asked = rest["paths"][MARKETS]["get"]["parameters"]
     asked[:] = [one for one in asked if one["name"] != "mve_filter"]

@@ -1,4 +1,5 @@
 import re
+from collections import defaultdict
 
 import msgspec
 
@@ -50,6 +51,8 @@ def test_every_write_that_is_sent_is_in_the_contract():
         f"PUT {group}/{{order_group_id}}/reset",
         f"PUT {group}/{{order_group_id}}/trigger",
         f"DELETE {group}/{{order_group_id}}",
+        "POST /portfolio/subaccounts",
+        "POST /portfolio/subaccounts/transfer",
     }
 
 
@@ -91,7 +94,9 @@ def test_the_typed_reads_are_in_the_contract():
 
 def operation_of(seen):
     """Return what the contract says of a request, by the shape of its path."""
-    known = {one.where: one.query for one in (*contract().replies, *contract().requests)}
+    known = defaultdict(frozenset)
+    for one in (*contract().replies, *contract().requests):
+        known[one.where] |= one.query
     if f"{seen.method} {seen.path}" in known:
         return known[f"{seen.method} {seen.path}"]
     for where, query in known.items():
@@ -119,13 +124,64 @@ def test_every_request_of_a_trading_adapter_is_in_the_contract(trade, server):
     server.always("GET", "/markets", {"markets": [], "cursor": ""})
     trade(main)
 
-    seen = {(one.method, one.path): one for one in server.requests}
-    assert len(seen) > 12
-    unknown = [key for key, one in seen.items() if operation_of(one) is None]
-    assert unknown == []
-    surplus = {
-        key: sorted(one.query.keys() - operation_of(one))
-        for key, one in seen.items()
-        if one.method == "GET" and not one.query.keys() <= operation_of(one)
+    assert len({(one.method, one.path) for one in server.requests}) > 12
+    assert not_in_the_contract(server.requests) == set()
+
+
+def not_in_the_contract(requests):
+    """Return the operations, and the parameters of operations, that the contract lacks."""
+    lacking = {(one.method, one.path) for one in requests if operation_of(one) is None}
+    return lacking | {
+        (one.method, one.path, name)
+        for one in requests
+        if one.method == "GET" and (known := operation_of(one)) is not None
+        for name in one.query.keys() - known
     }
-    assert surplus == {}
+
+
+CUTOFF = {
+    "market_settled_ts": "2025-10-15T00:00:00Z",
+    "trades_created_ts": "2025-10-15T00:00:00Z",
+    "orders_updated_ts": "2026-01-01T00:00:00Z",
+}
+
+
+def test_every_request_of_the_typed_reads_is_in_the_contract(trade, server, doors, ask):
+    quiet = {}
+
+    async def main(exchange, run):
+        for name, call in doors(exchange).items():
+            before = len(server.requests)
+            await ask(call)
+            quiet[name] = len(server.requests) == before
+
+    server.always("GET", "/historical/cutoff", CUTOFF)
+    trade(main, subaccount=1)
+
+    assert not_in_the_contract(server.requests) == set()
+    # The cutoff was read before, and is believed for an hour.
+    assert {name for name, is_quiet in quiet.items() if is_quiet} <= {
+        "History.cutoff",
+        "History.holds",
+    }
+    assert len(quiet) > 40
+
+
+def test_every_read_of_the_contract_is_one_that_something_asks(trade, server, doors, ask):
+    """A contract that lists more than is read would cry wolf."""
+    asked_by_a_run = {"GET /portfolio/orders/{order_id}"}
+
+    async def main(exchange, run):
+        for call in doors(exchange).values():
+            await ask(call)
+
+    server.always("GET", "/historical/cutoff", CUTOFF)
+    trade(main, subaccount=1)
+
+    seen = {f"{one.method} {one.path}" for one in server.requests}
+    idle = {
+        one.where
+        for one in contract().replies
+        if not any(re.fullmatch(re.sub(r"{[^}]*}", "[^/]+", one.where), path) for path in seen)
+    }
+    assert idle <= asked_by_a_run

@@ -55,7 +55,7 @@ def test_a_market_without_changes_stays_as_it_is(changes, server):
     tell(server)
 
     async def main(fees, run):
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         return fees.priced(MARKET, GROUP, SERIES)
 
     assert changes(main) is MARKET
@@ -65,10 +65,10 @@ def test_what_has_come_into_force_stays_when_the_exchange_forgets_it(changes, se
     tell(server, [series_change("2026-01-15T13:00:00Z", 0.5)])
 
     async def main(fees, run):
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         await run.clock.sleep(2 * 3600)
         tell(server)
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         return fees.priced(MARKET, GROUP, SERIES)
 
     found = changes(main)
@@ -80,10 +80,10 @@ def test_what_is_withdrawn_before_its_date_never_was(changes, server):
     tell(server, [series_change("2026-01-16T13:00:00Z", 0.5)])
 
     async def main(fees, run):
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         await run.clock.sleep(REREAD_US / 1_000_000)
         tell(server)
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         return fees.priced(MARKET, GROUP, SERIES)
 
     assert changes(main) is MARKET
@@ -93,11 +93,11 @@ def test_the_lists_are_read_again_only_when_due_or_when_news_may_be_missing(chan
     tell(server)
 
     async def main(fees, run):
-        await fees.refresh()
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
+        await fees.refresh(lambda _: True)
         once = len(server.requests)
         fees.uncertain()
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         return once, len(server.requests)
 
     assert changes(main) == (2, 4)
@@ -107,10 +107,10 @@ def test_an_override_of_the_stream_outlives_the_next_reading(changes, server):
     tell(server)
 
     async def main(fees, run):
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         fees.note("E", None, Decimal(2))
         await run.clock.sleep(REREAD_US / 1_000_000)
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         fees.note("E", None, None)
         return fees.priced(MARKET, GROUP, SERIES), run.clock.now_us()
 
@@ -119,12 +119,33 @@ def test_an_override_of_the_stream_outlives_the_next_reading(changes, server):
     assert found.fee_terms(cleared_us) == FeeTerms()
 
 
+def test_what_is_in_force_for_an_event_that_is_forgotten_goes_with_it(changes, server):
+    tell(server)
+
+    async def main(fees, run):
+        fees.note("E", None, Decimal(2))
+        await fees.refresh(lambda event: event != "E")
+        return fees.priced(MARKET, GROUP, SERIES)
+
+    assert changes(main) is MARKET
+
+
+def test_what_is_to_come_is_kept_for_an_event_nobody_knows_yet(changes, server):
+    tell(server, of_event=[event_change("2026-01-16T00:00:00Z", multiplier=3)])
+
+    async def main(fees, run):
+        await fees.refresh(lambda _: False)
+        return fees.priced(MARKET, GROUP, SERIES)
+
+    assert changes(main).worst_fee_terms(START_US).multiplier == 3
+
+
 def test_a_row_that_can_not_be_read_fails_alone_and_by_name(changes, server, codec):
     broken = {k: v for k, v in event_change("x", number=7).items() if k != "scheduled_ts"}
     tell(server, of_event=[broken, event_change("2026-01-16T00:00:00Z", multiplier=3, number=8)])
 
     async def main(fees, run):
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         return fees.priced(MARKET, GROUP, SERIES)
 
     assert changes(main).worst_fee_terms(START_US).multiplier == 3
@@ -139,9 +160,9 @@ def test_an_exchange_that_does_not_tell_changes_is_no_error(changes, server, cod
     server.always("GET", "/events/fee_changes", (status, b""))
 
     async def main(fees, run):
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         fees.uncertain()
-        await fees.refresh()
+        await fees.refresh(lambda _: True)
         return fees.priced(MARKET, GROUP, SERIES)
 
     assert changes(main) is MARKET
@@ -154,6 +175,6 @@ def test_a_refused_key_is_an_error(changes, server):
 
     async def main(fees, run):
         with pytest.raises(AuthError):
-            await fees.refresh()
+            await fees.refresh(lambda _: True)
 
     changes(main)

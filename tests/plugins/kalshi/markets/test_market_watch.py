@@ -90,6 +90,21 @@ def test_a_known_market_is_read_again_whatever_happened_to_it(announce, server, 
     assert event.market.status == "inactive"
 
 
+def test_a_followed_market_is_read_though_it_was_forgotten(trade, listen, server):
+    server.always("GET", "/markets/M", market(status="determined", result="yes"))
+
+    async def main(exchange, run):
+        async with listen(exchange) as heard:
+            await exchange.subscribe(["M"])
+            await run.clock.sleep(1)
+            exchange._markets.market_changed("M", "determined")
+            await run.clock.sleep(1)
+            return [event for batch in heard for event in batch]
+
+    told = [event for event in trade(main) if isinstance(event, MarketListed | MarketChanged)]
+    assert [type(event) for event in told] == [MarketChanged]
+
+
 @pytest.mark.parametrize("kind", ["deactivated", "determined", "settled"])
 def test_a_market_nobody_listed_is_left_alone(announce, server, kind):
     assert announce(kind) == []

@@ -179,6 +179,113 @@ def test_closing_waits_a_second_at_most_for_a_peer_that_does_not_read(play, serv
     assert play(main) == 1
 
 
+def stuff(session):
+    """Fill the connection up, as a peer that reads no more leaves it."""
+    lane = connection(session)._outgoing
+    lane.held += b"x" * lane.room
+
+
+def connection(session):
+    stream = session.stream
+    while hasattr(stream, "_stream"):
+        stream = stream._stream
+    return stream
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+def test_a_ping_that_can_not_be_answered_in_time_drops_the_connection(
+    converse, server, session_class
+):
+    async def main(session, socket, run):
+        stuff(session)
+        await socket.ping()
+        return await dropped(session), server.elapsed_s()
+
+    why, at_s = converse(main, session_class)
+    assert why in {"a ping could not be answered", "the connection broke: WebSocketNetworkError"}
+    assert at_s <= 10
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+def test_a_command_that_nobody_takes_ends_the_connection(converse, server, session_class):
+    async def main(session, socket, run):
+        stuff(session)
+        assert not await session.say("{}")
+        await dropped(session)
+        return server.elapsed_s()
+
+    assert converse(main, session_class) <= 10
+
+
+TOO_LONG = bytes([0x81, 127]) + (1 << 40).to_bytes(8)
+ENDLESS = bytes([0x01, 1]) + b"a" + bytes([0x00, 127]) + (64 * 1024 * 1024).to_bytes(8)
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+@pytest.mark.parametrize("data", [TOO_LONG, ENDLESS])
+def test_a_message_longer_than_any_is_not_waited_for(converse, server, session_class, data):
+    async def main(session, socket, run):
+        await socket.write(data)
+        return await dropped(session), server.elapsed_s()
+
+    told = "closed with 1009 a message is longer than any the exchange may send"
+    assert converse(main, session_class) == (told, 0)
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+def test_a_message_whose_fragments_never_end_is_given_up_though_pings_go_on(
+    converse, server, session_class
+):
+    async def main(session, socket, run):
+        async def go_on():
+            await socket.write(b"\x01\x01a")
+            for _ in range(6):
+                await run.clock.sleep(9)
+                await socket.write(b"\x00\x01a" + b"\x89\x00")
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(go_on)
+            try:
+                while True:
+                    assert await session.read() == []
+            except StreamDropped as why:
+                tasks.cancel_scope.cancel()
+                return str(why), server.elapsed_s()
+
+    assert converse(main, session_class) == ("a message was not finished within 25 s", 27)
+
+
+def test_fragments_that_end_in_time_are_a_message(converse):
+    async def main(session, socket, run):
+        for piece in (b"\x01\x01{", b"\x80\x01}", b"\x81\x02[]"):
+            await run.clock.sleep(20)
+            await socket.write(piece)
+            heard.extend(await session.read())
+
+    heard = []
+    converse(main)
+
+    assert heard == [b"{}", b"[]"]
+
+
+@pytest.mark.parametrize("session_class", [Session, StockSession])
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"\x81\x02\xff\xfe", 1007),
+        (b"\xc1\x02{}", 1002),
+        (b"\x81\x82\x00\x00\x00\x00{}", 1002),
+    ],
+    ids=["invalid UTF-8", "a reserved bit", "a masked frame"],
+)
+def test_both_sessions_end_with_the_same_code(converse, session_class, data, code):
+    async def main(session, socket, run):
+        await socket.write(data)
+        return await dropped(session)
+
+    assert converse(main, session_class).startswith(f"closed with {code}")
+
+
 def test_a_refused_handshake_shows_the_answer(play, server):
     server.handshakes.append(401)
 
@@ -246,3 +353,12 @@ def test_the_stock_session_sends_commands(converse):
         return socket.commands
 
     assert converse(main, StockSession) == [{"id": 1, "cmd": "x", "params": {}}]
+
+
+def test_a_close_that_comes_with_a_ping_is_the_reason(converse):
+    async def main(session, socket, run):
+        await socket.write(b"\x89\x01?\x88\x02\x03\xf0")
+        await socket.drop()
+        return await dropped(session)
+
+    assert converse(main) == "closed with 1008"

@@ -493,6 +493,34 @@ def test_silence_is_a_lost_connection_at_the_exact_second(follow, server):
     assert lost.reason == "nothing arrived for 25 s"
 
 
+def test_a_subscription_is_asked_for_again_in_time_though_nothing_arrives(follow, server):
+    async def main(heard, run, exchange):
+        server.answers_commands = False
+        await exchange.subscribe(["C"])
+        await run.clock.sleep(9.9)
+        asked = len(server.socket.commands)
+        await run.clock.sleep(2)
+        assert [c["params"]["market_tickers"] for c in server.socket.commands[asked:]] == [
+            ["C"]
+        ] * 3
+
+    assert follow(main) == []
+
+
+def test_a_connection_that_answers_no_command_is_dropped_though_it_pings(follow, server):
+    async def main(heard, run, exchange):
+        server.answers_commands = False
+        await exchange.subscribe(["C"])
+        for _ in range(3):
+            await run.clock.sleep(9.5)
+            await server.socket.ping()
+        await run.clock.sleep(2)
+
+    (lost, *_) = events(follow(main), StreamLost)
+    assert lost.reason == "3 commands in a row were not answered"
+    assert lost.at_us - 1_768_478_400_000_000 <= 32_000_000
+
+
 def test_fills_missed_in_between_arrive_after_the_connection_is_back(follow, server):
     server.always("GET", "/portfolio/fills", {"fills": [FILL], "cursor": ""})
     server.always("GET", "/portfolio/orders", {"orders": [ORDER], "cursor": ""})

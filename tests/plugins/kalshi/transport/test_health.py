@@ -105,3 +105,14 @@ def test_what_happened_more_than_a_minute_ago_does_not_count(health):
 
     assert health.readings(at_us + WINDOW_US + 1)[0].samples == 0
     assert health.readings(at_us + WINDOW_US + 1)[0].value is None
+
+
+@pytest.mark.parametrize(("sign", "where"), [(1, "ahead of"), (-1, "behind")])
+def test_a_clock_beyond_its_limit_is_told_once_until_it_is_right_again(sign, where):
+    told = []
+    health = Health(told.append)
+    for skew_us in (5_000_000, 5_000_001, 9_000_000, 0, 7_250_000):
+        health.clock_read(sign * skew_us)
+
+    assert [(str(one.value), one.limit) for one in told] == [("5.0", 5), ("7.2", 5)]
+    assert f"clock, s {where} the exchange's" in told[0].what

@@ -55,6 +55,14 @@ def test_a_write_times_out_when_nobody_reads(on_time):
     assert on_time(main) == (None, 3)
 
 
+def test_a_write_without_a_limit_of_its_own_ends_as_a_lost_connection(on_time):
+    async def main():
+        ours, _theirs = memory_pipe(10)
+        await failing(httpcore.WriteError, ConnectedStream(ours).write(b"x" * 11))
+
+    assert on_time(main) == (None, 5)
+
+
 def test_a_connection_times_out_at_the_exact_second(on_time):
     async def main():
         async def never(host, port):

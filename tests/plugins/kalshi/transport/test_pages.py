@@ -2,9 +2,10 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from framework.errors import ExchangeError
+from framework.errors import ConfigError, ExchangeError
+from plugins.kalshi.codec import Reach
 from plugins.kalshi.codec.bodies import PublicTrade
-from plugins.kalshi.transport.pages import bodies_of, given, in_path, needed, split
+from plugins.kalshi.transport.pages import Spoken, bodies_of, given, in_path, needed, split
 
 TRADE = {
     "trade_id": "t",
@@ -69,3 +70,47 @@ def test_rows_that_can_not_be_read_are_left_out_by_name_and_the_page_goes_on(
 
     assert read_rest(main) == ["t", "t"]
     assert list(codec.drift.failures) == ["PublicTrade A: Object missing required field `count_fp`"]
+
+
+class Counted:
+    """A REST side that only notes what it is asked."""
+
+    def __init__(self):
+        self.asked = []
+
+    async def get(self, path, query=None, **options):
+        self.asked.append((path, query))
+        return {}
+
+    def pages(self, path, query, key, **options):
+        self.asked.append((path, query))
+
+
+@pytest.fixture
+def counted():
+    return Counted()
+
+
+async def test_everything_may_be_asked_in_todays_dialect(counted):
+    await Spoken(counted, Reach()).get("/x", {"a": 1})
+
+    assert counted.asked == [("/x", {"a": 1})]
+
+
+async def test_what_a_dialect_has_no_words_for_is_not_asked(counted):
+    reach = Reach(reads={"/a/{b}": frozenset({"c"}), "/d": None}, setting='api = "old"')
+    spoken = Spoken(counted, reach)
+
+    await spoken.get("/a/1", {"c": 1}, template="/a/{b}")
+    spoken.pages("/d", {"any": 1}, "rows")
+    for path, template, query, what in (
+        ("/e", "", {}, "/e"),
+        ("/a/1", "/a/{b}", {"f": 1, "e": 2, "c": 3}, "/a/{b} by e, f"),
+    ):
+        with pytest.raises(ConfigError) as told:
+            await spoken.get(path, query, template=template)
+        assert str(told.value) == (
+            f'plugins.kalshi: api = "old" has no {what} that could be read; '
+            'set api = "fixed-point" for it'
+        )
+    assert counted.asked == [("/a/1", {"c": 1}), ("/d", {"any": 1})]
