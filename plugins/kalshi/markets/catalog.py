@@ -88,6 +88,9 @@ class Catalog:
                     for market in await self.complete(rows):
                         missing.discard(market.ticker)
                         yield market
+            except ExchangeError:
+                self._surveyed = False  # the next list begins it again
+                raise
             finally:
                 self._survey = None  # later its pages would be old
             if missing:  # settled so long ago that they have left the list
@@ -227,11 +230,7 @@ class Catalog:
     async def _survey_on(self, events: Iterable[Ticker]) -> None:
         """Read on until these events are learned, so that their markets wait for no others."""
         while self._survey is not None and any(one not in self._groups for one in events):
-            try:
-                rows = await anext(self._survey, None)
-            except ExchangeError:
-                self._surveyed = False
-                raise
+            rows = await anext(self._survey, None)
             if rows is None:
                 self._survey = None
             for row in rows or ():

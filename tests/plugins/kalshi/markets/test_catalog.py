@@ -234,6 +234,25 @@ def test_a_survey_that_broke_off_is_begun_again_by_the_next_list(catalog, server
     assert [seen.query.get("status") for seen in server.asked("GET", "/events")] == ["open"] * 2
 
 
+def test_a_list_that_broke_off_begins_its_survey_again(catalog, server):
+    page = [market(f"M-{n}", "E-0") for n in range(1_000)]
+    server.then("GET", "/markets", {"markets": page, "cursor": "c"})
+    server.then("GET", "/markets", (400, {"error": {"code": "bad_request"}}))
+    for cursor, rows in (("1", [event("E-0", "S-0")]), ("2", [])):
+        server.then("GET", "/events", {"events": rows, "cursor": cursor})
+    many(server, 1_001)
+
+    async def twice(catalog):
+        with pytest.raises(ExchangeError):
+            await listed(catalog)
+        await anyio.wait_all_tasks_blocked()
+        return await listed(catalog)
+
+    assert {one.series_ticker for one in catalog(twice)} == {f"S-{n}" for n in range(101)}
+    begun = [seen for seen in server.asked("GET", "/events") if "cursor" not in seen.query]
+    assert [seen.query.get("status") for seen in begun] == ["open", "open"]
+
+
 def test_a_long_list_of_one_series_asks_for_no_other_event(catalog, server):
     many(server, 1_000)
 
