@@ -4,7 +4,8 @@ A whole `framework run` in demo mode starts beside an exchange on loopback: it r
 account, lists every market with its event and series, filters them with the packaged plugins and
 subscribes the admitted ones. The exchange is the sandbox's, in a process of its own; its answers
 to lists are prepared by a first start, so that what is measured is ours. It takes the tokens of
-every read as always, and refuses whoever overdraws.
+every read as always, and refuses whoever overdraws. The first start also leaves the bytecode of
+all modules behind, as a first start does wherever Python may write it.
 
 The limit is what the account's bucket allows for the reads that were truly made: a full bucket at
 the first read, then its rate. The promise is 1.2 times that, from the start of the process until
@@ -13,6 +14,7 @@ framework needed, and how long it waited for a core that others had.
 """
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -258,10 +260,12 @@ def running(
     *arguments: str, folder: Path, speaks: bool = False
 ) -> "Iterator[subprocess.Popen[bytes]]":
     """Run a program of ours, which is over when this is left."""
+    compiled = {"PYTHONPYCACHEPREFIX": str(folder / "bytecode"), "PYTHONDONTWRITEBYTECODE": ""}
     with (folder / "trouble").open("ab") as trouble:
         process = subprocess.Popen(  # noqa: S603 - ourselves
             [sys.executable, *arguments],
             cwd=folder,
+            env=os.environ | compiled,
             bufsize=0,
             stdout=subprocess.PIPE if speaks else trouble,
             stderr=trouble,

@@ -5,17 +5,20 @@ says, and at once when an ended order waits for fills that have not come.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from framework.engine import Engine
 from framework.errors import AuthError, ExchangeError, LedgerError
 from framework.exchange import Exchange
-from framework.ledger import Ledger, Recovered
 from framework.line import Line
 from framework.model.account import Account
 from framework.model.events import AccountReported, TradingHalted
 from framework.model.orders import TERMINAL
 from framework.model.units import Micros
 from framework.run import Clock
+
+if TYPE_CHECKING:
+    from framework.ledger import Ledger, Recovered
 
 _IDLE_AUDITS = 10
 """With nothing held and nothing working the account is read this much more rarely."""
@@ -33,7 +36,7 @@ class Audits:
         exchange: Exchange,
         engine: Engine,
         line: Line,
-        ledger: Ledger,
+        ledger: "Ledger",
         clock: Clock,
         trouble: Callable[[str, Exception], None],
     ) -> None:
@@ -53,7 +56,7 @@ class Audits:
         self._late: set[str] = set()
         """Ended orders that waited for fills at the last tick."""
 
-    async def recover(self, recovered: Recovered) -> None:
+    async def recover(self, recovered: "Recovered") -> None:
         """Take the ledger, then the whole account; only then is anything decided.
 
         Raises:

@@ -4,7 +4,8 @@ Python's collector exists for cycles, and the line makes none: events, records, 
 and views are structs without one. But a full collection looks at everything that is alive, and
 with 100,000 markets that stops trading for a fifth of a second. So what start-up leaves is
 frozen: the collector never looks at it again. It is freed as ever when nobody refers to it;
-only a cycle in it would stay.
+only a cycle in it would stay. While a run starts the collector does not come by itself: whoever
+lists many markets sets them aside, part by part, so that none is looked at twice.
 
 A run grows, too: markets are listed, orders sent. Once a full collection has had enough to look
 at to be felt, whatever survived it is frozen as well. What it found no use for is gone by then,
@@ -37,11 +38,16 @@ class Collector:
         self._started = 0.0
         self._frozen = False
 
-    def freeze(self) -> None:
-        """Let what start-up left out of every collection from here on."""
+    def set_aside(self) -> None:
+        """Let what there is now out of every collection from here on."""
         gc.collect()
         gc.freeze()
+
+    def freeze(self) -> None:
+        """Set aside what start-up left, and let the collector come by itself from here on."""
+        self.set_aside()
         self._frozen = True
+        gc.enable()
 
     def watch(self, phase: str, told: dict[str, Any]) -> None:
         """Freeze what survived a full collection that was felt; a `gc.callbacks` entry."""
@@ -55,7 +61,9 @@ class Collector:
 def rare_collections() -> Iterator[Collector]:
     """Let the collector look rarely, and leave it as it was in the end."""
     collector = Collector(stopwatch())
-    before = gc.get_threshold()
+    before, enabled = gc.get_threshold(), gc.isenabled()
+    gc.freeze()  # what was imported is there to stay
+    gc.disable()
     gc.set_threshold(*THRESHOLDS)
     gc.callbacks.append(collector.watch)
     try:
@@ -64,3 +72,5 @@ def rare_collections() -> Iterator[Collector]:
         gc.callbacks.remove(collector.watch)
         gc.set_threshold(*before)
         gc.unfreeze()
+        if enabled:
+            gc.enable()

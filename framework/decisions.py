@@ -96,10 +96,10 @@ class Decisions:
             self._note(watched, strategy, _FILTER, refused)
             if refused is None:
                 if strategy not in watched.admitted:
-                    watched.admitted.add(strategy)
+                    watched.admitted |= {strategy}
                     self._state.touched[market.ticker] = None
-            else:
-                watched.admitted.discard(strategy)
+            elif watched.admitted:
+                watched.admitted -= {strategy}
         return bool(watched.admitted)
 
     # ---------------------------------------------------------------------------------- line
@@ -355,7 +355,7 @@ class Decisions:
                 plugin=plugin,
                 code=code,
                 message=why,
-                numbers=dict(numbers or {}),
+                numbers={} if numbers is None else dict(numbers),
             )
         )
 

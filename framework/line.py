@@ -38,18 +38,21 @@ from framework.pipeline import Pipeline
 from framework.tally import Tally
 from framework.watchdog import Watchdog
 
-_DURABLE = (
-    OrderAccepted,
-    OrderRejected,
-    OrderCancelled,
-    OrderUnknown,
-    OrderFilled,
-    MarketSettled,
-    IntentRefused,
-    OrderAbsent,
-    AccountReported,
+_DURABLE = frozenset(
+    {
+        OrderAccepted,
+        OrderRejected,
+        OrderCancelled,
+        OrderUnknown,
+        OrderFilled,
+        MarketSettled,
+        IntentRefused,
+        OrderAbsent,
+        AccountReported,
+    }
 )
 """What the ledger keeps of the events."""
+_ABOUT_FEES = _DURABLE | {LedgerRead}
 
 _SHOWN_AT_ONCE = 1_000
 """Watchers are fed at the latest after this many records."""
@@ -128,7 +131,7 @@ class Line:
         try:
             self._decide(batch, told)
             commands = [command for record in told for command in record.commands]
-            durable = [record.event for record in told if isinstance(record.event, _DURABLE)]
+            durable = [record.event for record in told if type(record.event) in _DURABLE]
             self.count += len(batch)
             self._unflushed += len(batch)
             if durable:
@@ -169,9 +172,8 @@ class Line:
         """Count a record, and keep what it says of fees."""
         self.digest.update(record)
         self.tally.update(record)
-        event = record.event
-        if isinstance(event, (*_DURABLE, LedgerRead)):
-            self.fees.update(event)
+        if type(record.event) in _ABOUT_FEES:
+            self.fees.update(record.event)
 
     def _record(self, facts: Sequence[AnyEvent], at_us: Micros) -> None:
         """Make facts durable; a ledger that can't write ends new risk, not the run."""

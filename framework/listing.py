@@ -16,8 +16,11 @@ from framework.model.market import Market
 from framework.model.units import Ticker
 from framework.run import Clock
 
-FIRST_PART: Final = 5_000
-"""Markets reported together at start: nothing else waits then, and many are subscribed at once."""
+FIRST_PART: Final = 2_500
+"""Markets reported together at start: nothing else waits then, and many are subscribed at once.
+
+More would leave more to be done when the last page has come.
+"""
 PART: Final = 500
 """Markets reported together later: some ten milliseconds of work."""
 SHOWN_EVERY: Final = 1_000
@@ -39,23 +42,31 @@ class Listing:
         self._told: dict[Ticker, Market] = {}
         self.none_open = False
 
-    async def read(self, *, part: int = PART, show: Callable[[int], None] | None = None) -> None:
+    async def read(
+        self,
+        *,
+        part: int = PART,
+        show: Callable[[int], None] = lambda _: None,
+        then: Callable[[], None] = lambda: None,
+    ) -> None:
         """Report new and changed markets; those we are in are read even when they closed.
 
         Args:
             part: How many to report together.
             show: Told now and then how many have been read.
+            then: Called when a part has been reported.
 
         Raises:
             AuthError: the exchange refuses the credentials.
             ExchangeError: a page could not be read; what came before it has been reported.
         """
         seen: set[Ticker] = set()
-        await self._report(MarketQuery(), seen, part, show)
+        await self._report(MarketQuery(), seen, part, show, then)
         self.none_open = not seen
         missing = tuple(dict.fromkeys(ticker for ticker in self.engaged() if ticker not in seen))
         if missing:
-            await self._report(MarketQuery(open_only=False, tickers=missing), set(), part, None)
+            named = MarketQuery(open_only=False, tickers=missing)
+            await self._report(named, set(), part, lambda _: None, then)
         for ticker in [
             t for t in self._told if t not in seen and t not in self._engine.state.markets
         ]:
@@ -76,27 +87,33 @@ class Listing:
         query: MarketQuery,
         seen: set[Ticker],
         part: int,
-        show: Callable[[int], None] | None,
+        show: Callable[[int], None],
+        then: Callable[[], None],
     ) -> None:
-        batch: list[MarketListed | MarketChanged] = []
+        batch: list[Market] = []
         async for market in self._exchange.markets(query):
-            seen.add(market.ticker)
-            if show is not None and len(seen) % SHOWN_EVERY == 0:
+            ticker = market.ticker
+            seen.add(ticker)
+            if len(seen) % SHOWN_EVERY == 0:
                 show(len(seen))
-            if self._told.get(market.ticker) != market:
-                batch.append(self._event(market))
+            if self._told.get(ticker) != market:
+                batch.append(market)
                 if len(batch) == part:
                     self._tell(batch)
+                    then()
                     batch = []
         self._tell(batch)
+        then()
 
-    def _event(self, market: Market) -> MarketListed | MarketChanged:
-        now = self._clock.now_us()
-        if market.ticker in self._engine.state.markets:
-            return MarketChanged(at_us=now, market=market)
-        return MarketListed(at_us=now, market=market)
-
-    def _tell(self, batch: Sequence[MarketListed | MarketChanged]) -> None:
+    def _tell(self, markets: Sequence[Market]) -> None:
         """Take markets through the line; only then they count as told."""
-        self._line.process(batch)
-        self._told.update({event.market.ticker: event.market for event in batch})
+        now_us, known = self._clock.now_us(), self._engine.state.markets
+        self._line.process(
+            [
+                (MarketChanged if market.ticker in known else MarketListed)(
+                    at_us=now_us, market=market
+                )
+                for market in markets
+            ]
+        )
+        self._told.update({market.ticker: market for market in markets})

@@ -8,7 +8,7 @@ import signal
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import msgspec
@@ -17,7 +17,7 @@ import structlog
 from framework.answers import observation_of
 from framework.audits import Audits
 from framework.clock import stopwatch
-from framework.collector import rare_collections
+from framework.collector import Collector, rare_collections
 from framework.compiled import Implementation
 from framework.control import serve_control
 from framework.decisions import EngineSettings
@@ -26,7 +26,6 @@ from framework.errors import AuthError, ConfigError, ExchangeError, FrameworkErr
 from framework.exchange import Exchange
 from framework.faults import Naming
 from framework.journal import FILE_NAME, JournalWriter
-from framework.ledger import Ledger, Recovered
 from framework.line import Line
 from framework.listening import listen
 from framework.listing import FIRST_PART, Listing
@@ -48,6 +47,9 @@ from framework.running import CurrentRun
 from framework.settings import FrameworkSettings
 from framework.tally import Totals, Trip
 from framework.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from framework.ledger import Ledger, Recovered
 
 _LAST_ANSWERS = 5.0
 """Seconds that a stopping run waits for its entries to be cancelled."""
@@ -104,13 +106,14 @@ class Runtime:
         self.troubles: deque[str] = deque(maxlen=TROUBLES_KEPT)
         self.line: Line
         self._audits: Audits
+        self._collector: Collector
         self._listing: Listing
         self.engine: Engine
         self._exchange: Exchange
         self._metrics: Metrics
         self._outbox: Outbox
 
-    async def trade(self, journal: JournalWriter, books: Callable[[str], Ledger]) -> RunResult:
+    async def trade(self, journal: JournalWriter, books: Callable[[str], "Ledger"]) -> RunResult:
         """Trade until the run is asked to stop.
 
         Args:
@@ -121,7 +124,7 @@ class Runtime:
             FrameworkError: the run could not start, or had to end.
         """
         async with AsyncExitStack() as opened:
-            collector = opened.enter_context(rare_collections())
+            self._collector = opened.enter_context(rare_collections())
             for service in self._plugins.hooks("open_service", None):
                 await opened.enter_async_context(_held_open(service, self.run))
             opener = _held_open(self._opener(), self.run)
@@ -147,7 +150,7 @@ class Runtime:
                 self._outbox = Outbox(self._exchange, tasks, self.run.clock, self.line.process)
                 self.line.send = self._outbox.send
                 await self._recover(recovered)
-                collector.freeze()
+                self._collector.freeze()
                 for task in (self._listen, self._tick, self._scan, self._audit, self._signals):
                     tasks.start_soon(task)
                 tasks.start_soon(serve_control, self.run.folder / "control.sock", self._verbs())
@@ -166,7 +169,7 @@ class Runtime:
 
     # --------------------------------------------------------------------------------- start
 
-    async def _recover(self, recovered: Recovered) -> None:
+    async def _recover(self, recovered: "Recovered") -> None:
         """Take the ledger and the account, then the markets; only then is anything decided."""
         self.run.progress(None, "reading the account")
         await self._audits.recover(recovered)
@@ -178,7 +181,7 @@ class Runtime:
         def show(markets: int) -> None:
             self.run.progress(None, f"{markets:,} markets listed")
 
-        await self._listing.read(part=FIRST_PART, show=show)
+        await self._listing.read(part=FIRST_PART, show=show, then=self._collector.set_aside)
 
     # ----------------------------------------------------------------------------- the tasks
 

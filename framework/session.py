@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from math import inf
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -16,7 +17,6 @@ from framework.control import read_halt_file
 from framework.errors import ConfigError, FrameworkError, InvariantError, LedgerError
 from framework.faults import causes
 from framework.journal import FILE_NAME, JournalWriter
-from framework.ledger import Ledger, open_ledger
 from framework.loader import LoadedPlugins, live_problems
 from framework.model.market import moment
 from framework.model.units import to_us
@@ -27,6 +27,9 @@ from framework.running import CurrentRun, Progress
 from framework.runtime import RunResult, Runtime
 from framework.settings import Settings
 from framework.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from framework.ledger import Ledger
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,8 +191,11 @@ def _header(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> dict
 
 
 @contextmanager
-def _ledger(run: CurrentRun, settings: Settings, account: str) -> Iterator[Ledger]:
+def _ledger(run: CurrentRun, settings: Settings, account: str) -> Iterator["Ledger"]:
     """Open and lock an account's books: a sandbox's die with its exchange, others outlive runs."""
+    # What it is made of takes longest of all to import; by now the exchange has been asked.
+    from framework.ledger import open_ledger  # noqa: PLC0415
+
     place = run.folder if run.mode is Mode.SANDBOX else settings.runs_dir
     ledger = open_ledger(
         settings.framework.ledger or place / f"ledger-{run.mode}.sqlite",

@@ -117,12 +117,12 @@ class Tally:
 
     def _take(self, event: AnyEvent) -> None:
         match event:
+            case MarketListed():  # by far the most of those that count, so it is asked for first
+                self._listed += 1
             case OrderFilled(fill=fill):
                 self._fill(fill)
             case OrderAccepted(client_order_id=name, order_id=order_id):
                 self._name(name, order_id)
-            case MarketListed():
-                self._listed += 1
             case MarketSettled(settlement=settlement):
                 self._settle(settlement)
             case AccountReported():

@@ -14,6 +14,8 @@ from framework.model.view import Touch, Trade
 
 TRADES_KEPT = 20
 _YES: Final = Side.YES
+_NOBODY: Final = frozenset[str]()
+"""Shared by all markets that no filter lets pass, which are nearly all there are."""
 
 
 class Watched:
@@ -43,7 +45,7 @@ class Watched:
         """Last good bids of YES and NO, 0 when nobody bid; None before any good book."""
         self.trades: tuple[Trade, ...] = ()
         self.lag_us: Micros | None = None
-        self.admitted: set[str] = set()
+        self.admitted = _NOBODY
         """Strategies whose filters let this market pass; only looked up, never iterated."""
         self.subscribed = False
         self.verdicts: dict[tuple[str, Stage], tuple[str | None, str | None]] = {}

@@ -76,7 +76,9 @@ class _Progress:
                 self._judge(verdict)
             for command in record.commands:
                 self._counts["orders"] += isinstance(command, SubmitOrder)
-            if type(event) not in _QUOTES:
+            if type(event) is MarketListed:
+                self._counts["markets"] += 1
+            elif type(event) not in _QUOTES:
                 for line in self._tell(event):
                     yield f"{moment(event.at_us):%m-%d %H:%M:%S} {line}"
         self._now_us = records[-1].event.at_us
@@ -128,8 +130,6 @@ class _Progress:
                 yield from self._fill(fill)
             case MarketSettled(settlement=settlement):
                 yield from self._settle(settlement)
-            case MarketListed():
-                self._counts["markets"] += 1
             case OrderRejected(code=code, message=message):
                 self._refusals[code] += 1
                 yield f"the exchange refused an order: {code}, {message}"

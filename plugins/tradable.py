@@ -1,9 +1,10 @@
 """Keeps every strategy out of markets that take no orders."""
 
 from datetime import datetime
+from functools import lru_cache
 
 from framework import Market, MarketStatus, Plugin, Rejection, Snapshot, hookimpl
-from framework.model.market import micros, moment
+from framework.model.market import PriceGrid, micros, moment
 from framework.model.units import Micros
 
 
@@ -34,7 +35,7 @@ def _objection(market: Market, now_us: Micros) -> Rejection | None:
     if not market.is_open(now_us):
         hours = f"{_shown(market.open_us)} to {_shown(market.close_us)}"
         return Rejection("hours", f"open from {hours}, now it is {_shown(now_us)}")
-    if not _is_usable(market):
+    if not _is_usable(market.grid):
         return Rejection("grid", f"no price stands on the grid {market.grid.ranges}")
     return None
 
@@ -43,6 +44,7 @@ def _shown(at_us: Micros | None) -> str:
     return "unknown" if at_us is None else moment(at_us).isoformat(timespec="seconds")
 
 
-def _is_usable(market: Market) -> bool:
-    steps = all(part.step_e4 > 0 for part in market.grid.ranges)
-    return steps and market.grid.at_or_above(1) is not None
+@lru_cache(maxsize=256)
+def _is_usable(grid: PriceGrid) -> bool:
+    """Return whether any price stands on a grid; nearly all markets share a handful."""
+    return all(part.step_e4 > 0 for part in grid.ranges) and grid.at_or_above(1) is not None

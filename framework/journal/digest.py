@@ -28,7 +28,7 @@ class DecisionDigest:
         decision = (
             type(record.event).__name__,
             record.event.at_us,
-            _without_ids(msgspec.to_builtins(record.commands)),
+            _without_ids(msgspec.to_builtins(record.commands)) if record.commands else (),
             record.verdicts,
         )
         self._hash.update(self._encoder.encode(decision))

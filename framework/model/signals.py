@@ -6,6 +6,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+import msgspec
+
 from framework.model.orders import Urgency
 from framework.model.units import ONE_DOLLAR_E4, Side, exact, to_e2, to_e4
 
@@ -92,9 +94,10 @@ class ExitSignal:
             raise ValueError("a signal carries its reason")
 
 
-@dataclass(frozen=True, slots=True)
-class Rejection:
+class Rejection(msgspec.Struct, frozen=True, gc=False):
     """A refusal of ours before anything is sent.
+
+    A start makes one for each of a hundred thousand markets, hence no dataclass.
 
     Attributes:
         code: A stable word for counting, such as `spread`.

@@ -112,12 +112,9 @@ def to_e6(money: object) -> E6:
 
 
 def _shown(units: int, digits: int, at_least: int) -> Decimal:
-    number = _EXACT.scaleb(Decimal(units), -digits)
-    shortest = _EXACT.normalize(number)
-    exponent = shortest.as_tuple().exponent
-    if isinstance(exponent, int) and exponent > -at_least:
-        return _EXACT.quantize(number, Decimal(1).scaleb(-at_least))
-    return shortest
+    while digits > at_least and units % 10 == 0:
+        units, digits = units // 10, digits - 1
+    return _EXACT.scaleb(Decimal(units), -digits)
 
 
 PRICES: Final = tuple(_shown(e4, 4, 2) for e4 in range(ONE_DOLLAR_E4 + 1))

@@ -110,7 +110,7 @@ class KalshiExchange:
         self._tasks = tasks
         history = History(rest, codec, run.clock, subaccount=subaccount)
         fees = FeeChanges(rest, codec, run.clock)
-        self._catalog = Catalog(rest, codec, fees, history, exclude_combos=exclude_combos)
+        self._catalog = Catalog(rest, codec, fees, history, tasks, exclude_combos=exclude_combos)
         self._status = StatusWatch(rest, codec.drift, run.clock, self._emit)
         self._reader = AccountReader(rest, codec, history, subaccount=subaccount)
         portfolio = Portfolio(writing, codec, subaccount=subaccount)

@@ -41,8 +41,8 @@ def test_a_list_is_copied_so_that_its_maker_cannot_change_it_later():
     [
         (rejection_of, True),
         (rejection_of, "spread"),
-        (rejection_of, forged(Rejection("a", "b"), code=1)),
-        (rejection_of, forged(Rejection("a", "b"), message=None)),
+        (rejection_of, Rejection(1, "b")),
+        (rejection_of, Rejection("a", None)),
         (exit_of, ENTRY),
         (exit_of, forged(EXIT, limit=0.5)),
         (exit_of, forged(EXIT, limit=Decimal("NaN"))),

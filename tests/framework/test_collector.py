@@ -30,15 +30,39 @@ def test_it_looks_rarely_while_a_run_trades():
         assert gc.get_threshold() == THRESHOLDS
 
 
+def test_it_comes_by_itself_once_start_up_is_over():
+    with rare_collections() as collector:
+        starting = gc.isenabled()
+        collector.set_aside()
+        listing = gc.isenabled()
+        collector.freeze()
+
+        assert (starting, listing, gc.isenabled()) == (False, False, True)
+
+
+def test_what_is_set_aside_is_not_looked_at_again(frozen_before):
+    kept = [[number] for number in range(1_000)]
+    with rare_collections() as collector:
+        collector.set_aside()
+
+        assert not any(one is kept for one in gc.get_objects())
+
+
+def test_what_was_imported_is_not_looked_at(frozen_before):
+    with rare_collections():
+        assert gc.get_freeze_count() > frozen_before
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_it_is_left_as_it_was(fails):
-    before = gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks)
+    before = gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks), gc.isenabled()
     with suppress(OSError), rare_collections() as collector:
         collector.freeze()
         if fails:
             raise OSError
 
-    assert (gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks)) == before
+    now = gc.get_threshold(), gc.get_freeze_count(), list(gc.callbacks), gc.isenabled()
+    assert now == before
 
 
 def test_what_start_up_left_is_not_looked_at_again(frozen_before):

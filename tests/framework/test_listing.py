@@ -141,6 +141,23 @@ def test_a_followed_market_is_read_when_no_list_tells_of_it():
     assert venue.queries[-1] == MarketQuery(open_only=False, tickers=("M-0",))
 
 
+def test_says_when_a_part_has_been_reported():
+    listing, line = listing_of(Venue(*numbered(3)))
+    reported = []
+
+    read(listing, part=2, then=lambda: reported.append(sum(map(len, line.parts))))
+
+    assert reported == [2, 3]
+
+
+def test_a_part_reaches_us_at_one_moment():
+    listing, line = listing_of(Venue(*numbered(3)))
+
+    read(listing)
+
+    assert [event.at_us for event in line.parts[0]] == [NOW_US] * 3
+
+
 def test_shows_a_person_how_far_a_long_list_is():
     listing, _ = listing_of(Venue(*numbered(2 * SHOWN_EVERY + 1)))
     shown = []

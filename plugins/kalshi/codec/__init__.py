@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 Json: TypeAlias = dict[str, Any]
 """One decoded JSON object of the exchange, before its fields are read."""
+as_json: Final = msgspec.json.Decoder(float_hook=Decimal).decode
+"""Decode an answer; no number of it ever becomes a float."""
+Row: TypeAlias = Any
+"""A row of a page of markets: a JSON object, or what the dialect has made of it already."""
 Query: TypeAlias = Mapping[str, str | int | Sequence[str]]
 """The query of a URL, a list as the name repeated; it is not signed."""
 
@@ -240,9 +244,14 @@ class Codec(Protocol):
     def list_markets(self, query: MarketQuery, *, exclude_combos: bool) -> Query:
         """Write a market query as URL parameters."""
 
-    def market(
-        self, record: Json, group: EventGroup | None, series: Series | None
-    ) -> Market | None:
+    def market_page(self, body: bytes) -> Any:
+        """Decode a page of markets: an object with their rows.
+
+        Raises:
+            msgspec.DecodeError: it is no JSON.
+        """
+
+    def market(self, row: Row, group: EventGroup | None, series: Series | None) -> Market | None:
         """Read a market; None when it can't be read, which is counted."""
 
     def group(self, record: Json) -> EventGroup | None:

@@ -6,7 +6,7 @@ document's five fields are enough. What else its era knew is used unless `foundi
 """
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -18,7 +18,17 @@ from framework.model.fees import FeeTerms
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.orders import Fill, Order, TimeInForce
 from framework.model.units import E2, E6, ONE_CONTRACT_E2, Micros, Ticker, price_of
-from plugins.kalshi.codec import Json, Query, Reach, Request, cents_records, cents_values, records
+from plugins.kalshi.codec import (
+    Json,
+    Query,
+    Reach,
+    Request,
+    Row,
+    as_json,
+    cents_records,
+    cents_values,
+    records,
+)
 from plugins.kalshi.codec import values as todays_values
 from plugins.kalshi.codec.cents_stream import CentsStream
 from plugins.kalshi.codec.cents_values import ONE_CENT_E4, ONE_CENT_E6, ladder, optional_e2
@@ -244,13 +254,15 @@ class Cents(CentsStream):
             wanted["event_ticker"] = query.event
         return wanted
 
-    def market(
-        self, record: Json, group: EventGroup | None, series: Series | None
-    ) -> Market | None:
+    def market_page(self, body: bytes) -> Any:
+        """Decode a page of markets: plain objects."""
+        return as_json(body)
+
+    def market(self, row: Row, group: EventGroup | None, series: Series | None) -> Market | None:
         """Read a market, and keep its fees for fills that do not tell theirs."""
         rates = series or Series(ticker="")
         market = self._read(
-            record,
+            row,
             "market",
             cents_records.MarketRecord,
             lambda market: cents_values.market(market, group, rates, self.drift),

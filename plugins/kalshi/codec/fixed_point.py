@@ -1,7 +1,7 @@
 """Today's dialect, whole: dollars as fixed-point strings; what the account's lists say."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,13 +11,15 @@ from framework.model.events import BookReplaced
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.orders import Fill
 from framework.model.units import E6, Micros, Ticker
-from plugins.kalshi.codec import Json, Query, Reach, records, values
+from plugins.kalshi.codec import Json, Query, Reach, Row, records, values
 from plugins.kalshi.codec.extras import Extras
 from plugins.kalshi.codec.fixed_point_groups import FixedPointGroups
 from plugins.kalshi.codec.fixed_point_orders import Terms
+from plugins.kalshi.codec.market_page import market_page
 
 _Value = TypeVar("_Value")
 _Record = TypeVar("_Record", bound=msgspec.Struct)
+_NO_SERIES: Final = Series(ticker="")
 
 
 class FixedPoint(FixedPointGroups):
@@ -55,11 +57,13 @@ class FixedPoint(FixedPointGroups):
             wanted["event_ticker"] = query.event
         return wanted
 
-    def market(
-        self, record: Json, group: EventGroup | None, series: Series | None
-    ) -> Market | None:
+    def market_page(self, body: bytes) -> Any:
+        """Decode a page of markets: records, as long as the page holds nothing new."""
+        return market_page(body)
+
+    def market(self, row: Row, group: EventGroup | None, series: Series | None) -> Market | None:
         """Read a market; an event's own fees stand above its series' fees."""
-        rates = series or Series(ticker="")
+        rates = series or _NO_SERIES
         if group is not None and (group.fee_type or group.fee_multiplier is not None):
             rates = msgspec.structs.replace(
                 rates,
@@ -68,12 +72,18 @@ class FixedPoint(FixedPointGroups):
                     rates.fee_multiplier if group.fee_multiplier is None else group.fee_multiplier
                 ),
             )
-        return self._read(
-            record,
-            "market",
-            records.MarketRecord,
-            lambda market: values.market(market, group, rates, self.drift),
-        )
+        if not isinstance(row, records.MarketRecord):
+            return self._read(
+                row,
+                "market",
+                records.MarketRecord,
+                lambda market: values.market(market, group, rates, self.drift),
+            )
+        try:
+            return values.market(row, group, rates, self.drift)
+        except ValueError as fault:
+            self.drift.fail("market", f"{row.ticker} {row.event_ticker}", fault)
+            return None
 
     def group(self, record: Json) -> EventGroup | None:
         """Read what the exchange calls an event."""

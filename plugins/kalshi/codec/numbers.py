@@ -53,6 +53,20 @@ def quote_e4(text: str | None) -> E4 | None:
     return price if 0 < price < ONE_DOLLAR_E4 else None
 
 
+class _Quotes(dict[str | None, E4 | None]):
+    """Every quote met so far: one look-up per quote of a list."""
+
+    def __missing__(self, text: str | None) -> E4 | None:
+        quote = quote_e4(text)
+        if text is None or len(text) <= 8:  # as of prices, so the table is bounded
+            self[text] = quote
+        return quote
+
+
+QUOTES: Final = _Quotes()
+"""Quote -> 1/10,000 dollar, None for an empty side; raises ValueError for no exact price."""
+
+
 def count_e2(text: str) -> E2:
     """Return a signed number of contracts in 1/100 contract.
 

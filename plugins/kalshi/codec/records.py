@@ -16,7 +16,7 @@ from plugins.kalshi.codec.documented import OBJECTS, VALUES
 from plugins.kalshi.codec.numbers import time_us
 
 
-class RangeRecord(msgspec.Struct):
+class RangeRecord(msgspec.Struct, frozen=True, gc=False):
     """A part of a price grid."""
 
     start: str
@@ -24,13 +24,13 @@ class RangeRecord(msgspec.Struct):
     step: str
 
 
-class MarketRecord(msgspec.Struct):
+class MarketRecord(msgspec.Struct, gc=False):
     """`GET /markets`, `GET /markets/{ticker}`."""
 
     ticker: Ticker
     event_ticker: Ticker
     status: str
-    price_ranges: list[RangeRecord]
+    price_ranges: tuple[RangeRecord, ...]
     title: str = ""
     yes_sub_title: str = ""
     open_time: str | None = None

@@ -27,10 +27,13 @@ from framework.model.units import (
     complement,
 )
 from plugins.kalshi.codec import Drift, records
-from plugins.kalshi.codec.numbers import PRICES, count_e2, money_e6, quote_e4, time_us
+from plugins.kalshi.codec.numbers import PRICES, QUOTES, count_e2, money_e6, time_us
 
 _ONE_CENT_E6: Final = ONE_DOLLAR_E6 // 100
 _PAYS: Final = {"yes": ONE_DOLLAR_E4, "no": 0}
+_MARKET_STATUSES: Final = {status.value: status for status in MarketStatus}
+_plan_us: Final = lru_cache(maxsize=4_096)(time_us)
+"""Markets open and close together, so their plans say the same few moments again and again."""
 _STATUSES: Final = {
     "resting": RemoteStatus.OPEN,
     "executed": RemoteStatus.FILLED,
@@ -38,23 +41,16 @@ _STATUSES: Final = {
 }
 
 
-def _known_status(text: str, drift: Drift) -> MarketStatus:
-    try:
-        return MarketStatus(text)
-    except ValueError:
-        drift.count(f"market: unknown status {text}")
-        return MarketStatus.UNKNOWN
-
-
-def _grid(ranges: list[records.RangeRecord]) -> PriceGrid:
-    """Return the grid of a market; nearly all markets share a handful."""
-    return _grid_of(tuple((part.start, part.end, part.step) for part in ranges))
+def _unknown_status(text: str, drift: Drift) -> MarketStatus:
+    drift.count(f"market: unknown status {text}")
+    return MarketStatus.UNKNOWN
 
 
 @lru_cache(maxsize=256)
-def _grid_of(ranges: tuple[tuple[str, str, str], ...]) -> PriceGrid:
+def _grid(ranges: tuple[records.RangeRecord, ...]) -> PriceGrid:
+    """Return the grid of a market; nearly all markets share a handful."""
     parts = tuple(
-        PriceRange(PRICES[start], PRICES[end], PRICES[step]) for start, end, step in ranges
+        PriceRange(PRICES[part.start], PRICES[part.end], PRICES[part.step]) for part in ranges
     )
     if not parts or any(part.step_e4 <= 0 for part in parts):
         raise ValueError(f"price_ranges allow no price: {ranges}")
@@ -69,31 +65,31 @@ def market(
     Raises:
         ValueError: a price, count or time is not exact.
     """
+    volume, interest = record.volume_fp, record.open_interest_fp
+    waived = record.fee_waiver_expiration_time is not None
     return Market(
         ticker=record.ticker,
         event_ticker=record.event_ticker,
         series_ticker=event.series_ticker if event else None,
         category=rates.category or None,
         title=record.title or record.yes_sub_title,
-        status=_known_status(record.status, drift),
+        status=_MARKET_STATUSES.get(record.status) or _unknown_status(record.status, drift),
         grid=_grid(record.price_ranges),
-        open_us=time_us(record.open_time),
-        close_us=time_us(record.close_time),
-        expected_expiration_us=time_us(record.expected_expiration_time),
+        open_us=_plan_us(record.open_time),
+        close_us=_plan_us(record.close_time),
+        expected_expiration_us=_plan_us(record.expected_expiration_time),
         can_close_early=record.can_close_early,
         mutually_exclusive=event.mutually_exclusive if event else None,
-        yes_bid_e4=quote_e4(record.yes_bid_dollars),
-        yes_ask_e4=quote_e4(record.yes_ask_dollars),
-        last_price_e4=quote_e4(record.last_price_dollars),
-        volume_e2=None if record.volume_fp is None else count_e2(record.volume_fp),
-        open_interest_e2=(
-            None if record.open_interest_fp is None else count_e2(record.open_interest_fp)
-        ),
+        yes_bid_e4=QUOTES[record.yes_bid_dollars],
+        yes_ask_e4=QUOTES[record.yes_ask_dollars],
+        last_price_e4=QUOTES[record.last_price_dollars],
+        volume_e2=None if volume is None else count_e2(volume),
+        open_interest_e2=None if interest is None else count_e2(interest),
         result=record.result or None,
         settlement_e4=_settlement_value(record),
         fee_type=rates.fee_type,
         fee_multiplier=rates.fee_multiplier,
-        fees=_waiver(record, rates),
+        fees=_waiver(record, rates) if waived else None,
         shard=_shard(record, event),
     )
 

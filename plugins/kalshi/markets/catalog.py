@@ -9,15 +9,18 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequen
 from typing import Final
 
 import anyio
+from anyio.abc import TaskGroup
+from anyio.lowlevel import checkpoint
 
 from framework.errors import AuthError, ExchangeError
 from framework.exchange import MarketQuery
 from framework.model.market import EventGroup, Market, Series, Settlement
 from framework.model.units import Ticker
 from plugins.kalshi.account.history import History
-from plugins.kalshi.codec import Codec, FeesChanged, Json, Query
+from plugins.kalshi.codec import Codec, FeesChanged, Json, Query, Row
 from plugins.kalshi.markets.fee_changes import FeeChanges
 from plugins.kalshi.markets.known import Known
+from plugins.kalshi.transport.ahead import read_ahead
 from plugins.kalshi.transport.rest import Rest
 
 PAGE: Final = 1_000
@@ -27,6 +30,8 @@ TICKERS_PER_READ: Final = 100
 """In one query: the exchange bills a list once, but an address has a length."""
 SERIES_ONE_BY_ONE: Final = 20
 """Above this the whole list of series is read at once."""
+ROWS_AT_ONCE: Final = 100
+"""Read without a look at what else is to be done: about a millisecond."""
 Seen = tuple[Market, Settlement | None]
 """A market as it was read, and what it pays once it does."""
 
@@ -44,6 +49,7 @@ class Catalog:
         codec: Codec,
         fees: FeeChanges,
         history: History,
+        tasks: TaskGroup,
         *,
         exclude_combos: bool,
     ) -> None:
@@ -51,10 +57,13 @@ class Catalog:
         self._codec = codec
         self._fees = fees
         self._history = history
+        self._tasks = tasks
         self._exclude_combos = exclude_combos
         self._learning = anyio.Lock()
         self._groups: dict[Ticker, EventGroup | None] = {}
         self._series: dict[Ticker, Series | None] = {}
+        self._survey: AsyncIterator[list[Json]] | None = None
+        """All open events, as far as they have not been needed yet."""
         self._surveyed = False
         self.known = Known()
 
@@ -71,24 +80,33 @@ class Catalog:
             return
         for part in _parts(query):
             missing = set(() if part.open_only else part.tickers or ())
-            parameters = self._codec.list_markets(part, exclude_combos=self._exclude_combos)
-            pages = self._rest.pages("/markets", parameters, "markets")
-            async for market in self.completed(pages, survey=query == EVERYTHING_OPEN):
-                missing.discard(market.ticker)
-                yield market
+            rows_read = 0
+            try:
+                async for rows in self._market_pages(part):
+                    rows_read += len(rows)
+                    if rows_read >= PAGE and query == EVERYTHING_OPEN:
+                        await self._begin_survey()
+                    for market in await self.complete(rows):
+                        missing.discard(market.ticker)
+                        yield market
+            except ExchangeError:
+                self._surveyed = False  # the next list begins it again
+                raise
+            finally:
+                self._survey = None  # later its pages would be old
             if missing:  # settled so long ago that they have left the list
                 named: Query = {"tickers": ",".join(sorted(missing))}
                 async for market in self.completed(self._history.market_rows(named)):
                     yield market
 
-    async def completed(
-        self, rows: AsyncIterator[Json], *, survey: bool = False
-    ) -> AsyncIterator[Market]:
-        """Yield the markets of many rows; events and series are learned page by page.
+    def _market_pages(self, query: MarketQuery) -> AsyncIterator[list[Row]]:
+        """Read a list of markets page by page, one page ahead of who works on them."""
+        parameters = self._codec.list_markets(query, exclude_combos=self._exclude_combos)
+        pages = self._rest.lists("/markets", parameters, "markets", decode=self._codec.market_page)
+        return read_ahead(pages, self._tasks)
 
-        Args:
-            rows: As the exchange writes them.
-            survey: Whether they are so many that all open events are better read at once.
+    async def completed(self, rows: AsyncIterator[Json]) -> AsyncIterator[Market]:
+        """Yield the markets of many rows; events and series are learned page by page.
 
         Raises:
             AuthError: the exchange refuses the key.
@@ -98,8 +116,6 @@ class Catalog:
         async for row in rows:
             page.append(row)
             if len(page) == PAGE:
-                if survey:
-                    await self._survey()
                 for market in await self.complete(page):
                     yield market
                 page = []
@@ -178,7 +194,7 @@ class Catalog:
         for event in self.known.events_of(tickers):
             self._groups.pop(event, None)
 
-    async def complete(self, rows: Sequence[Json]) -> list[Market]:
+    async def complete(self, rows: Sequence[Row]) -> list[Market]:
         """Read rows of markets, with what only their events, series and fee schedules tell.
 
         Raises:
@@ -188,44 +204,55 @@ class Catalog:
         now_us = self._rest.now_us()
         self.known.forget_over(now_us, self._groups)
         await self._fees.refresh(self._is_kept)
-        groups = await self._groups_of(rows)
+        events = [_event_of(row) for row in rows]
+        groups = await self._groups_of(events)
         markets = []
-        for row in rows:
-            group = groups.get(str(row.get("event_ticker")))
+        for number, (row, event) in enumerate(zip(rows, events, strict=True), 1):
+            group = groups.get(event)
             series = self._series.get(group.series_ticker) if group else None
             market = self._codec.market(row, group, series)
             if market is not None:
                 self.known.take(market, now_us)
                 markets.append(self._fees.priced(market, group, series))
+            if number % ROWS_AT_ONCE == 0:
+                await checkpoint()
         return markets
 
     def _is_kept(self, event: Ticker) -> bool:
         return event in self._groups or event in self.known.events
 
-    async def _survey(self) -> None:
-        """Learn all open events and their series, once: by name that would be many more reads."""
+    async def _begin_survey(self) -> None:
+        """Begin to read all open events, once, and all series: by name it would be more reads."""
         async with self._learning:
             if self._surveyed or not self._codec.reach.groups:
                 return
+            await self._learn_all_series()
             query: Query = {"status": "open", "limit": EVENTS_PAGE}
-            async for row in self._rest.pages("/events", query, "events"):
-                if (group := self._codec.group(row)) is not None:
-                    self.learn(group)
-            told = [group.series_ticker for group in self._groups.values() if group]
-            await self._learn_series(list(dict.fromkeys(told)))
+            self._survey = read_ahead(self._rest.lists("/events", query, "events"), self._tasks)
             self._surveyed = True
 
-    async def _groups_of(self, rows: Sequence[Json]) -> Mapping[Ticker, EventGroup | None]:
+    async def _survey_on(self, events: Iterable[Ticker]) -> None:
+        """Read on until these events are learned, so that their markets wait for no others."""
+        while self._survey is not None and any(one not in self._groups for one in events):
+            rows = await anext(self._survey, None)
+            if rows is None:
+                self._survey = None
+            for row in rows or ():
+                if (group := self._codec.group(row)) is not None:
+                    self.learn(group)
+
+    async def _groups_of(self, events: Sequence[Ticker]) -> Mapping[Ticker, EventGroup | None]:
         """Return the events of markets, read when they must be, with their series at hand.
 
         An event may be forgotten at any moment (`fees_uncertain`), so what was found is returned.
         """
         if not self._codec.reach.groups:
             return {}
-        named = dict.fromkeys(str(row.get("event_ticker")) for row in rows)
+        named = dict.fromkeys(events)
         if self._is_learned(named):
             return {ticker: self._groups[ticker] for ticker in named}
         async with self._learning:  # another read may be learning the same ones: not twice
+            await self._survey_on(named)
             found = {ticker: self._groups[ticker] for ticker in named if ticker in self._groups}
             async for learned in self._read_groups([one for one in named if one not in found]):
                 found |= learned
@@ -266,14 +293,17 @@ class Catalog:
     async def _learn_series(self, tickers: Sequence[Ticker]) -> None:
         missing = [ticker for ticker in tickers if ticker not in self._series]
         if len(missing) > SERIES_ONE_BY_ONE:
-            async for record in self._rest.pages("/series", {}, "series"):
-                if (series := self._codec.series(record)) is not None:
-                    self._series[series.ticker] = series
+            await self._learn_all_series()
         for ticker in missing:
             if ticker not in self._series:
                 found = await self._optional(f"/series/{ticker}", "/series/{series_ticker}")
                 row = found.get("series")
                 self._series[ticker] = self._codec.series(row) if isinstance(row, dict) else None
+
+    async def _learn_all_series(self) -> None:
+        async for record in self._rest.pages("/series", {}, "series"):
+            if (series := self._codec.series(record)) is not None:
+                self._series[series.ticker] = series
 
     async def _optional(self, path: str, template: str) -> Json:
         """Read an object that may be missing: only 404 says so."""
@@ -286,6 +316,10 @@ class Catalog:
                 raise
             self._codec.drift.count(f"{template}: not found")
             return {}
+
+
+def _event_of(row: Row) -> Ticker:
+    return str(row.get("event_ticker") if isinstance(row, dict) else row.event_ticker)
 
 
 def _parts(query: MarketQuery) -> list[MarketQuery]:

@@ -6,6 +6,7 @@ that partly failed heals by itself.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import filterfalse, islice
 from typing import Final
 
 from framework.model.units import Micros, Ticker
@@ -136,7 +137,9 @@ class Subscriptions:
     def commands(self, now_us: Micros) -> Iterator[str]:
         """Yield what to send now: the difference between wanted and confirmed."""
         self.due_us = now_us + LOOK_EVERY_US
-        wanted = tuple(t for t in self.wanted if self._refused.get(t, 0) <= now_us)
+        wanted = tuple(self.wanted)
+        if self._refused:
+            wanted = tuple(t for t in wanted if self._refused.get(t, 0) <= now_us)
         for channel in self._account.values():
             if channel.sid is None and channel.may_ask(now_us):
                 yield self._subscribe(channel, (), now_us)
@@ -174,8 +177,8 @@ class Subscriptions:
         self, channel: Channel, sid: int, wanted: tuple[Ticker, ...], now_us: Micros
     ) -> Iterator[str]:
         channel.give_up(self.wanted)
-        missing = tuple(t for t in wanted if t not in channel.confirmed)[:MOST_TICKERS]
-        extra = tuple(t for t in channel.confirmed if t not in self.wanted)[:MOST_TICKERS]
+        missing = _first(filterfalse(channel.confirmed.__contains__, wanted))
+        extra = () if missing else _first(filterfalse(self.wanted.__contains__, channel.confirmed))
         opened = Open(channel.name, sid, tuple(channel.confirmed))
         if channel.closing or not self.wanted:
             # An empty list could mean every market: leave the channel instead.
@@ -334,3 +337,7 @@ class Subscriptions:
             return None
         channels = (*self._markets.values(), *self._account.values())
         return next((channel for channel in channels if channel.sid == sid), None)
+
+
+def _first(tickers: Iterable[Ticker]) -> tuple[Ticker, ...]:
+    return tuple(islice(tickers, MOST_TICKERS))

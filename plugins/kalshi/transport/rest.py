@@ -5,7 +5,6 @@ sent exactly once: whether a lost one was done is for a query to tell, not for a
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import Any, Final
@@ -18,7 +17,7 @@ from framework.errors import AuthError, ExchangeError
 from framework.model.market import micros
 from framework.model.units import Micros
 from framework.run import Run
-from plugins.kalshi.codec import Json, Query, Request
+from plugins.kalshi.codec import Json, Query, Request, as_json
 from plugins.kalshi.codec.refusals import key_hint, refusal
 from plugins.kalshi.transport.client import HEADERS, OversizedAnswer, body_of
 from plugins.kalshi.transport.health import Health
@@ -34,7 +33,7 @@ FIRST_PAUSE_S: Final = 0.25
 LONGEST_PAUSE_S: Final = 8.0
 LARGE_SKEW_US: Final = 5_000_000
 """Beyond this the exchange may refuse signatures (measured: 5 s pass, 30 s do not)."""
-_decode: Final = msgspec.json.Decoder(float_hook=Decimal).decode
+_ROWS: Final = (dict, msgspec.Struct)
 _AGAIN: Final = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -98,6 +97,7 @@ class Rest:
         template: str = "",
         telling: Collection[int] = (),
         urgent: bool = False,
+        decode: Callable[[bytes], Any] = as_json,
     ) -> Json:
         """Read one object.
 
@@ -107,6 +107,7 @@ class Rest:
             template: The path as costs are listed.
             telling: Statuses besides 200 whose body is an answer, not an error.
             urgent: Whether it goes before the reads that wait for the budget.
+            decode: What makes an object of the answer.
 
         Raises:
             AuthError: the exchange refuses the key, its rights, or the clock.
@@ -115,9 +116,7 @@ class Rest:
         request = Request(method="GET", path=path, template=template or path, query=query or {})
         problem = ExchangeError(f"GET {path}: no attempt")
         for attempt in range(ATTEMPTS):
-            if attempt:
-                longest = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
-                await self._clock.sleep(self._rng.uniform(0, longest))
+            await self._pause(attempt)
             await self.limits.take_read(self.limits.cost(request), urgent=urgent)
             try:
                 reply = await self._send(request)
@@ -128,7 +127,7 @@ class Rest:
                 problem = ExchangeError(f"GET {path}: {_named(fault)}")
                 continue
             self._note(is_failure=_is_failure(reply.status))
-            found = _decoded(reply.body) if reply.status in {200, *telling} else None
+            found = _decoded(reply.body, decode) if reply.status in {200, *telling} else None
             if isinstance(found, dict) and (reply.status == 200 or "error" not in found):
                 return found
             if reply.status == 200:
@@ -141,10 +140,34 @@ class Rest:
                 self.limits.refused(request)
         raise problem
 
+    async def _pause(self, attempt: int) -> None:
+        if attempt:
+            longest = min(FIRST_PAUSE_S * 2 ** (attempt - 1), LONGEST_PAUSE_S)
+            await self._clock.sleep(self._rng.uniform(0, longest))
+
     async def pages(
         self, path: str, query: Query, key: str, *, urgent: bool = False
     ) -> AsyncIterator[Json]:
         """Read a list of objects, every page of it or an error; `urgent` as for `get`.
+
+        Raises:
+            AuthError: as for `get`.
+            ExchangeError: as for `lists`.
+        """
+        async for rows in self.lists(path, query, key, urgent=urgent):
+            for row in rows:
+                yield row
+
+    async def lists(
+        self,
+        path: str,
+        query: Query,
+        key: str,
+        *,
+        urgent: bool = False,
+        decode: Callable[[bytes], Any] = as_json,
+    ) -> AsyncIterator[list[Any]]:
+        """Read a list page by page; what its rows are is for `decode` to say.
 
         Raises:
             AuthError: as for `get`.
@@ -153,14 +176,13 @@ class Rest:
         cursor, cursors = "", {""}
         while True:
             asked = {**query, "cursor": cursor} if cursor else query
-            page = await self.get(path, asked, urgent=urgent)
+            page = await self.get(path, asked, urgent=urgent, decode=decode)
             rows = page.get(key)
             if not isinstance(rows, list):
                 raise ExchangeError(f"GET {path}: the page holds no list {key}")
-            for row in rows:
-                if not isinstance(row, dict):
-                    raise ExchangeError(f"GET {path}: {key} holds something else than objects")
-                yield row
+            if not all(isinstance(row, _ROWS) for row in rows):
+                raise ExchangeError(f"GET {path}: {key} holds something else than objects")
+            yield rows
             cursor = page.get("cursor") or ""
             if not cursor:
                 return
@@ -363,8 +385,8 @@ def _named(fault: httpx.RequestError) -> str:
     return f"{type(fault).__name__} {fault}".strip()
 
 
-def _decoded(body: bytes) -> Any:
+def _decoded(body: bytes, decode: Callable[[bytes], Any]) -> Any:
     try:
-        return _decode(body)
+        return decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -1,5 +1,6 @@
 from decimal import Decimal
 
+import anyio
 import pytest
 
 from framework.errors import AuthError, ExchangeError
@@ -40,7 +41,8 @@ def catalog(read_rest, codec):
         async def main(rest, run):
             fees = FeeChanges(rest, codec, run.clock)
             history = History(rest, codec, run.clock)
-            return await test(Catalog(rest, codec, fees, history, exclude_combos=True))
+            async with anyio.create_task_group() as tasks:
+                return await test(Catalog(rest, codec, fees, history, tasks, exclude_combos=True))
 
         return read_rest(main)
 
@@ -155,6 +157,100 @@ def test_the_events_of_a_long_list_are_read_at_once(catalog, server):
     ]
     assert len(server.asked("GET", "/series")) == 1
     assert not any(seen.path.startswith(("/series/S", "/events/E")) for seen in server.requests)
+
+
+def paged(server, path, key, *pages):
+    """Tell a list page by page, once."""
+    for number, rows in enumerate(pages, 1):
+        cursor = str(number) if number < len(pages) else ""
+        server.then("GET", path, {key: rows, "cursor": cursor})
+
+
+def long_list(server, pages=4):
+    """Tell full pages of markets, and a page of events for each."""
+    numbers = range(pages)
+    paged(
+        server,
+        "/markets",
+        "markets",
+        *([market(f"M-{n}-{m}", f"E-{n}") for m in range(1_000)] for n in numbers),
+    )
+    paged(server, "/events", "events", *([event(f"E-{n}")] for n in numbers))
+    server.always("GET", "/series", {"series": [series("S")]})
+
+
+def test_markets_wait_for_no_events_but_their_own(catalog, server):
+    long_list(server)
+
+    async def first(catalog):
+        ahead = catalog.markets(MarketQuery())
+        found = await anext(ahead)
+        read = len(server.asked("GET", "/events"))
+        rest = [market async for market in ahead]
+        return found, read, rest
+
+    found, read, rest = catalog(first)
+
+    assert found.series_ticker == "S"
+    assert read <= 2  # one of them ahead
+    assert {market.series_ticker for market in rest} == {"S"}
+    assert len(server.asked("GET", "/events")) == 4
+
+
+def test_the_next_page_of_markets_is_read_while_one_is_told(catalog, server):
+    long_list(server)
+
+    async def first(catalog):
+        ahead = catalog.markets(MarketQuery())
+        await anext(ahead)
+        await anyio.wait_all_tasks_blocked()
+        read = len(server.asked("GET", "/markets"))
+        await ahead.aclose()
+        return read
+
+    assert catalog(first) == 2
+
+
+def test_events_that_no_market_needed_are_not_read_to_their_end(catalog, server):
+    long_list(server, pages=1)
+    server.always("GET", "/events", {"events": [], "cursor": ""})
+    paged(server, "/events", "events", [], *([event(f"X-{n}")] for n in range(9)))
+
+    catalog(listed)
+
+    assert len(server.asked("GET", "/events")) <= 3
+
+
+def test_a_survey_that_broke_off_is_begun_again_by_the_next_list(catalog, server):
+    server.then("GET", "/events", (400, {"error": {"code": "bad_request"}}))
+    many(server, 1_001)
+
+    async def twice(catalog):
+        with pytest.raises(ExchangeError):
+            await listed(catalog)
+        return await listed(catalog)
+
+    assert {one.event_ticker for one in catalog(twice)} == {f"E-{n}" for n in range(101)}
+    assert [seen.query.get("status") for seen in server.asked("GET", "/events")] == ["open"] * 2
+
+
+def test_a_list_that_broke_off_begins_its_survey_again(catalog, server):
+    page = [market(f"M-{n}", "E-0") for n in range(1_000)]
+    server.then("GET", "/markets", {"markets": page, "cursor": "c"})
+    server.then("GET", "/markets", (400, {"error": {"code": "bad_request"}}))
+    for cursor, rows in (("1", [event("E-0", "S-0")]), ("2", [])):
+        server.then("GET", "/events", {"events": rows, "cursor": cursor})
+    many(server, 1_001)
+
+    async def twice(catalog):
+        with pytest.raises(ExchangeError):
+            await listed(catalog)
+        await anyio.wait_all_tasks_blocked()
+        return await listed(catalog)
+
+    assert {one.series_ticker for one in catalog(twice)} == {f"S-{n}" for n in range(101)}
+    begun = [seen for seen in server.asked("GET", "/events") if "cursor" not in seen.query]
+    assert [seen.query.get("status") for seen in begun] == ["open", "open"]
 
 
 def test_a_long_list_of_one_series_asks_for_no_other_event(catalog, server):
