@@ -26,8 +26,9 @@ QUICK := $(BIN)/python -m pytest -q -m "not slow" --hypothesis-profile=quick $(A
 run: $(READY_TO_RUN)
 	$(BIN)/framework run $(ARGS)
 
+# A process for each core; a file's tests stay together, for they share what is dear to make.
 test: $(READY_TO_TEST)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 # Two at a time: one process alone would leave half of a small machine idle.
 check: $(READY_TO_TEST)

@@ -72,7 +72,7 @@ OBJECTS: Final[dict[str, frozenset[str]]] = {
         no_total_cost_dollars revenue value fee_cost settled_time exchange_index
         """
     ),
-    "orderbook": _fields("orderbook_fp orderbook"),
+    "orderbook": _fields("ticker orderbook_fp orderbook"),  # named in a batch
     "balance": _fields(
         """
         balance balance_dollars portfolio_value updated_ts balance_breakdown

@@ -1,5 +1,6 @@
 """50,000 markets are listed, told of and settled: what the adapter remembers stays small."""
 
+import anyio
 import pytest
 
 from framework.clock import run_virtual
@@ -53,25 +54,28 @@ def test_the_catalog_and_the_fees_forget_what_is_over():
         clock.start_at(1_768_478_400_000_000)
         fees = FeeChanges(rest, codec, clock)
         history = History(rest, codec, clock)
-        catalog = Catalog(rest, codec, fees, history, exclude_combos=True)
-        for number in range(MARKETS // OF_ROUND):
-            listed = [row(number, index, "active") for index in range(OF_ROUND)]
-            assert len(await catalog.complete(listed)) == OF_ROUND
-            change = FeesChanged(None, None, f"E-{number}-0", "quadratic", None)
-            assert len(list(catalog.fees_changed(change))) == 4
-            if number >= LIFE_ROUNDS:
-                old = number - LIFE_ROUNDS
-                await catalog.complete([row(old, index, "finalized") for index in range(OF_ROUND)])
-            sizes.append(
-                (
-                    len(catalog.known),
-                    4 * len(catalog.known.events),
-                    4 * len(catalog._groups),
-                    OF_ROUND * len(fees._events),
-                    OF_ROUND * len(fees._of_event),
+        async with anyio.create_task_group() as tasks:
+            catalog = Catalog(rest, codec, fees, history, tasks, exclude_combos=True)
+            for number in range(MARKETS // OF_ROUND):
+                listed = [row(number, index, "active") for index in range(OF_ROUND)]
+                assert len(await catalog.complete(listed)) == OF_ROUND
+                change = FeesChanged(None, None, f"E-{number}-0", "quadratic", None)
+                assert len(list(catalog.fees_changed(change))) == 4
+                if number >= LIFE_ROUNDS:
+                    old = number - LIFE_ROUNDS
+                    await catalog.complete(
+                        [row(old, index, "finalized") for index in range(OF_ROUND)]
+                    )
+                sizes.append(
+                    (
+                        len(catalog.known),
+                        4 * len(catalog.known.events),
+                        4 * len(catalog._groups),
+                        OF_ROUND * len(fees._events),
+                        OF_ROUND * len(fees._of_event),
+                    )
                 )
-            )
-            await clock.sleep(ROUND_S)
+                await clock.sleep(ROUND_S)
 
     run_virtual(main)
 
