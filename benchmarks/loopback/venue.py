@@ -44,6 +44,7 @@ def market(ticker: str) -> dict[str, object]:
     }
 
 
+_SERIES = {"ticker": SERIES, "fee_type": "quadratic", "fee_multiplier": 1.0}
 ANSWERS = {
     "/exchange/user_data_timestamp": {"as_of_time": "2036-01-01T00:00:00Z"},
     "/account/limits": {"read": _MANY, "write": _MANY},
@@ -53,9 +54,8 @@ ANSWERS = {
     "/portfolio/fills": {"fills": [], "cursor": ""},
     "/portfolio/positions": {"market_positions": [], "cursor": ""},
     "/portfolio/settlements": {"settlements": [], "cursor": ""},
-    f"/series/{SERIES}": {
-        "series": {"ticker": SERIES, "fee_type": "quadratic", "fee_multiplier": 1.0}
-    },
+    "/series": {"series": [_SERIES], "cursor": ""},
+    f"/series/{SERIES}": {"series": _SERIES},
 }
 
 
@@ -167,7 +167,8 @@ class Venue:
             return 200, {"markets": [market(t) for t in TICKERS[start:stop]], "cursor": cursor}
         if path == "/events":
             named = query.partition("tickers=")[2].partition("&")[0].replace("%2C", ",")
-            rows = [{"event_ticker": t, "series_ticker": SERIES} for t in named.split(",")]
+            tickers = named.split(",") if named else EVENTS
+            rows = [{"event_ticker": t, "series_ticker": SERIES} for t in tickers]
             return 200, {"events": rows, "cursor": ""}
         return (200, ANSWERS[path]) if path in ANSWERS else (404, {"error": {"code": "not_found"}})
 
