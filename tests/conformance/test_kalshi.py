@@ -19,6 +19,7 @@ ROWS = [
 ]
 
 
+@pytest.mark.slow  # all of them together
 @pytest.mark.parametrize(("case", "dialect"), ROWS)
 def test_conforms_in_memory(case, dialect, play):
     play(case, dialect)
