@@ -193,8 +193,8 @@ def _header(run: CurrentRun, settings: Settings, plugins: LoadedPlugins) -> dict
 @contextmanager
 def _ledger(run: CurrentRun, settings: Settings, account: str) -> Iterator["Ledger"]:
     """Open and lock an account's books: a sandbox's die with its exchange, others outlive runs."""
-    # What it is made of takes longest of all to import; by now the exchange has been asked.
-    from framework.ledger import open_ledger  # noqa: PLC0415
+    # By now the exchange has been asked, and answers meanwhile.
+    from framework.ledger import open_ledger  # noqa: PLC0415 - it takes longest of all to import
 
     place = run.folder if run.mode is Mode.SANDBOX else settings.runs_dir
     ledger = open_ledger(

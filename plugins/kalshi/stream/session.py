@@ -174,12 +174,10 @@ class Session(_Speaking):
         if self._reader.closed is not None:
             raise _closed(self._reader.closed)
         try:
-            data = await self.stream.read(
-                READ_BYTES
-            )  # a time-out for each would cost as much again
+            # Without a time-out: one for each read would cost as much again, so `watch` has it.
+            data = await self.stream.read(READ_BYTES)
         except httpcore.ReadError as fault:
-            why = str(fault)
-            raise StreamDropped(self._silence or f"the connection broke: {why}") from None
+            raise StreamDropped(self._silence or f"the connection broke: {fault}") from None
         if not data:
             raise StreamDropped(self._silence or "the exchange closed the connection")
         self._heard_s = anyio.current_time()
